@@ -1,0 +1,285 @@
+/* config.h - what the administrator wrote: immutable data, no functions.
+ *
+ * Filled by config_load, owned by one `struct config` and freed with it. Relative paths are
+ * already joined to the folder of the configuration file. Meaning and defaults: docs/reference.md
+ * and proxy.yaml.example.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_CONFIG_CONFIG_H
+#define PROXY_CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/errors.h"
+
+struct config_value { /* a text together with its place, for messages found later */
+    char *text;       /* owned; NULL when absent */
+    struct mark mark;
+};
+
+struct config_list { /* paths, names */
+    struct config_value *items;
+    size_t count;
+    bool is_set; /* the key was given: a bound but empty store differs from none */
+    struct mark mark;
+};
+
+enum config_profile {
+    PROFILE_IIS75,
+    PROFILE_IIS8,
+    PROFILE_IIS10,
+    PROFILE_IIS10_2022,
+    PROFILE_IIS10_2025
+};
+enum config_root_mix { ROOT_MIX_STRICT, ROOT_MIX_ISSUER_FILTER, ROOT_MIX_OFF };
+enum config_large_root { LARGE_ROOT_OFF, LARGE_ROOT_LEGACY };
+enum config_post_handshake { POST_HANDSHAKE_RST, POST_HANDSHAKE_500, POST_HANDSHAKE_403 };
+
+struct config_compat { /* profile defaults already applied */
+    enum config_root_mix root_mix;
+    bool client_auth_issuers_documented; /* K-CAI: false is "observed" */
+    uint32_t partial_chain;              /* 0x800B0109 or 0x800B010A */
+    enum config_large_root large_root_store;
+    enum config_post_handshake post_handshake;
+    bool empty_trusted_issuers_deny; /* K-EMPTYCTL: false is "unbound" */
+    bool pem_in_mapping_malformed;   /* K-PEM: false is "accept" */
+    bool deny_status_401;            /* K-DENY: false is 403.12 */
+    bool arr_quote_single;           /* K-ARRQUOTE */
+    bool weak_allow;                 /* K-WEAK: false is "reject" */
+    bool trust_mode_honoured;        /* not under iis75 */
+    bool send_trusted_issuer_list_default;
+};
+
+enum config_trust_mode {
+    TRUST_MODE_MACHINE = 0,
+    TRUST_MODE_EXCLUSIVE_ROOT = 1,
+    TRUST_MODE_EXCLUSIVE_CA = 2
+};
+
+struct config_revocation {
+    bool check;
+    struct config_list crls;
+    bool missing_always; /* missing: always; false is if_cdp */
+    uint64_t freshness_time_ms;
+    bool cached_only;
+};
+
+struct config_policy { /* RFC 5280 section 6.1.1 inputs */
+    struct config_list initial;
+    bool require_explicit;
+    bool inhibit_mapping;
+    bool inhibit_any;
+};
+
+struct config_trust {
+    enum config_trust_mode mode;
+    struct config_list root;
+    struct config_list intermediate;
+    struct config_list trusted_issuers; /* is_set false: none bound */
+    struct config_list client_auth_issuers;
+    struct config_list disallowed;
+    bool send_trusted_issuer_list;
+    bool check_usage;
+    struct config_revocation revocation;
+    struct config_policy policy;
+    struct mark mark;
+};
+
+enum config_account_state {
+    ACCOUNT_ENABLED,
+    ACCOUNT_DISABLED,
+    ACCOUNT_PASSWORD_EXPIRED,
+    ACCOUNT_LOGON_TYPE_DENIED
+};
+struct config_account {
+    struct config_value user;
+    struct config_value password_file; /* text NULL: none */
+    enum config_account_state state;
+};
+
+enum config_field { CERT_FIELD_SUBJECT, CERT_FIELD_ISSUER };
+struct config_rule {
+    enum config_field field;
+    struct config_value subfield;
+    struct config_value match;
+    bool case_sensitive;
+};
+struct config_one_to_one {
+    struct config_value user;
+    struct config_value certificate; /* a file, base64 DER in place, or sha256:HEX */
+    struct config_value password_file;
+    bool enabled;
+};
+struct config_many_to_one {
+    struct config_value name;
+    struct config_value description;
+    bool enabled;
+    bool deny;
+    struct config_value user;
+    struct config_value password_file;
+    struct config_rule *rules;
+    size_t rule_count;
+};
+struct config_mapping {
+    bool is_set; /* the key was given */
+    struct config_value default_logon_domain;
+    bool one_to_one_enabled;
+    struct config_one_to_one *one_to_one;
+    size_t one_to_one_count;
+    struct config_value one_to_one_file;
+    bool many_to_one_enabled;
+    struct config_many_to_one *many_to_one;
+    size_t many_to_one_count;
+};
+
+enum config_client_certificate { CLIENT_CERT_IGNORE, CLIENT_CERT_ACCEPT, CLIENT_CERT_REQUIRE };
+
+/* Presets of forward.identity, a bit set. */
+enum config_identity {
+    IDENTITY_RFC9440 = 1 << 0,
+    IDENTITY_RFC9440_CHAIN = 1 << 1,
+    IDENTITY_IIS_ARR = 1 << 2,
+    IDENTITY_XFCC = 1 << 3,
+    IDENTITY_NGINX = 1 << 4,
+    IDENTITY_TRAEFIK = 1 << 5,
+    IDENTITY_AWS_ALB = 1 << 6,
+    IDENTITY_APACHE = 1 << 7,
+};
+struct config_header {
+    struct config_value name;
+    struct config_value template; /* checked against the list of fields */
+};
+struct config_forward {
+    unsigned identity; /* enum config_identity bits */
+    struct config_header *headers;
+    size_t header_count;
+    bool authorization_basic;
+    bool host_upstream; /* host: upstream; false is keep */
+    bool via;
+};
+
+/* What a path may set; a site is the outermost one. Every value is already inherited from the
+ * nearest enclosing location, then the site. */
+struct config_access {
+    enum config_client_certificate client_certificate;
+    bool require_ssl;
+    bool require_128_bit;
+    bool anonymous;
+    struct config_forward forward;
+    struct config_value upstream; /* "echo", a URL, or the name of an upstream */
+};
+struct config_location {
+    struct config_value path;
+    struct config_access access;
+};
+
+struct config_binding {
+    struct config_value url;
+    bool is_https;
+    char *host; /* numeric address; owned */
+    unsigned port;
+};
+
+struct config_server_certificate {
+    struct config_value chain;
+    struct config_value key;
+};
+
+struct config_tls {
+    int min_version; /* TLS1_2_VERSION 0x0303 or TLS1_3_VERSION 0x0304 */
+    int max_version;
+    struct config_value ciphers;
+    struct config_value ciphersuites;
+    struct config_list alpn;
+};
+
+struct config_site {
+    char *name; /* owned; unique */
+    struct mark mark;
+    struct config_list hosts; /* lower case; "*.example.test" is one label; is_set false: any */
+    struct config_binding *bindings;
+    size_t binding_count;
+    struct config_server_certificate *server_certificates;
+    size_t server_certificate_count;
+    bool negotiate_late; /* negotiate_client_certificate: late */
+    struct config_tls tls;
+    struct config_trust trust;
+    bool accounts_set;
+    struct config_account *accounts;
+    size_t account_count;
+    struct config_mapping mapping;
+    struct config_access access;
+    struct config_location *locations; /* longest path first */
+    size_t location_count;
+    bool locations_case_sensitive;
+    bool encoded_slash_keep;
+};
+
+struct config_server {
+    struct config_value url; /* http://host:port, https://..., unix:/path */
+    bool is_https;
+    bool is_unix;
+    char *host; /* or the socket's path; owned */
+    unsigned port;
+    unsigned weight;
+};
+struct config_upstream {
+    struct config_value name;
+    struct config_server *servers;
+    size_t server_count;
+    size_t keepalive_connections; /* per worker */
+    uint64_t keepalive_idle_ms;
+    uint64_t keepalive_requests;
+};
+
+struct config_limits {
+    uint64_t connections;
+    uint64_t target_bytes;
+    uint64_t header_bytes;
+    uint64_t header_count;
+    uint64_t body_bytes; /* 0: unlimited */
+    uint64_t chain_bytes;
+    uint64_t read_ahead_bytes;
+};
+struct config_timeouts { /* milliseconds */
+    uint64_t handshake, header, body, idle, connect, response, queue, stop, reload_drain,
+        reload_grace, tunnel;
+};
+enum config_tickets { TICKETS_OFF, TICKETS_TLS12, TICKETS_ALL };
+struct config_sessions {
+    uint64_t store;
+    uint64_t lifetime_ms;
+    enum config_tickets tickets;
+    struct config_value ticket_keys;
+};
+struct config_log {
+    struct config_value error_path;   /* "stderr" or a file */
+    int error_level;                  /* enum log_level */
+    struct config_value access_path;  /* "stdout", "stderr" or a file; NULL: no access log */
+    struct config_list access_fields; /* is_set false: the default list */
+    bool access_crlf;
+    uint64_t access_flush_ms;
+};
+
+struct config {
+    char *file;       /* as given; the marks borrow it */
+    unsigned workers; /* 0 is auto */
+    struct mark workers_mark;
+    struct config_value user;
+    struct config_value pid_file;
+    enum config_profile profile;
+    struct config_compat compat;
+    struct config_site *sites;
+    size_t site_count;
+    struct config_upstream *upstreams;
+    size_t upstream_count;
+    struct config_log log;
+    struct config_limits limits;
+    struct config_timeouts timeouts;
+    struct config_sessions sessions;
+    void *storage; /* everything owned above, private to config_load */
+};
+
+#endif

@@ -1,0 +1,43 @@
+/* cert_map.h - from a certificate to a user: one-to-one, then many-to-one (iis-semantics.md 5).
+ *
+ * Immutable once built. One-to-one is a hash look-up of the whole certificate; many-to-one rules
+ * are matched in order against the parsed names, first match wins.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_AUTH_CERT_MAP_H
+#define PROXY_AUTH_CERT_MAP_H
+
+#include <stdbool.h>
+
+#include "auth/client_cert.h"
+#include "base/attr.h"
+#include "base/errors.h"
+#include "base/str.h"
+#include "config/config.h"
+#include "http/outcome.h"
+
+struct cert_map;
+
+/* Reads certificate and password files. Errors and warnings (rules that can never match, unknown
+ * sub-fields, duplicates) go to the list; NULL when there were errors. */
+struct cert_map *cert_map_new(const struct config_site *site, const struct config *config,
+                              struct error_list *errors);
+void cert_map_free(struct cert_map *map);
+/* True when one-to-one or many-to-one mappings are configured. */
+bool cert_map_is_configured(const struct cert_map *map);
+
+struct cert_map_result {
+    enum outcome outcome; /* OUTCOME_OK, mapping denied/malformed, or a failed logon */
+    const char *user;     /* borrowed from the map; NULL: no mapping matched */
+    const char *mapping;  /* "one_to_one" or the many-to-one mapping's name; NULL: none */
+    const char *password; /* borrowed; NULL: none configured */
+};
+
+/* OUTCOME_OK with user NULL: nothing matched, the site's `anonymous` decides. */
+struct cert_map_result cert_map_lookup(const struct cert_map *map, const struct cert *cert);
+
+/* The wildcard rule of many-to-one: `*` is any text, any number of them, everything else literal;
+ * UTF-8, linear time. Case-insensitive folds Unicode simply or ASCII as documented. */
+bool cert_map_glob(struct str pattern, struct str value, bool case_sensitive);
+
+#endif

@@ -1,0 +1,56 @@
+/* snapshot.h - the runtime built from a configuration: contexts, stores, maps, addresses.
+ *
+ * Built in the master, immutable, inherited by the workers of one generation through fork.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_CORE_SNAPSHOT_H
+#define PROXY_CORE_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "auth/cert_map.h"
+#include "auth/trust_store.h"
+#include "base/errors.h"
+#include "config/config.h"
+#include "net/addr.h"
+#include "tls/tls_context.h"
+
+struct snapshot_site {
+    const struct config_site *config;
+    struct trust *trust; /* NULL when the site has no https binding */
+    struct cert_map *map;
+    struct tls_site *tls;     /* NULL when the site has no https binding */
+    unsigned char policy[32]; /* sessions and connections of another policy are not honoured */
+};
+
+struct snapshot_binding { /* one listening address; several sites may share it */
+    struct addr addr;     /* as configured: port 0 is still 0 */
+    bool is_https;
+    const char *url; /* as first written, for messages; borrowed */
+    struct mark mark;
+    struct snapshot_site **sites; /* in the order of the configuration */
+    size_t site_count;
+    struct tls_listener *tls; /* NULL for http */
+};
+
+struct snapshot_upstream; /* core/upstream.h */
+
+struct snapshot {
+    struct config *config; /* owned */
+    struct snapshot_site *sites;
+    size_t site_count;
+    struct snapshot_binding *bindings;
+    size_t binding_count;
+    struct snapshot_upstream *upstreams; /* named and inline ones */
+    size_t upstream_count;
+    unsigned access_fields;
+};
+
+/* Loads everything `run` would load; takes the configuration over whatever happens. NULL when
+ * errors were added. keys: shared ticket keys, or NULL (check, explain). */
+struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *keys,
+                              struct error_list *errors);
+void snapshot_free(struct snapshot *snapshot); /* NULL is allowed */
+
+#endif

@@ -1,0 +1,32 @@
+/* listener.h - listening sockets: one a binding and worker slot, opened by the master and kept.
+ *
+ * Sources: architecture.md A2 (SO_REUSEPORT per slot, owned by the master).
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_NET_LISTENER_H
+#define PROXY_NET_LISTENER_H
+
+#include <stdbool.h>
+
+#include <event2/event.h>
+
+#include "base/attr.h"
+#include "net/addr.h"
+
+/* Opens `slots` SO_REUSEPORT sockets on the address (TCP, CLOEXEC, non-blocking, listening). A
+ * probe without SO_REUSEPORT comes first, so that a second instance fails instead of stealing
+ * connections. Port 0: the kernel chooses, *addr is updated and all slots share it. Returns 0 or a
+ * negative errno; ret_fds has room for `slots`. [::] is IPv6 only. */
+MUST_USE int listener_open(struct addr *addr, unsigned slots, int *ret_fds);
+
+struct listener;
+/* A new connection: fd is non-blocking, CLOEXEC and now the callee's. */
+typedef void (*listener_cb)(int fd, const struct addr *peer, void *arg);
+/* Accepts on fd (borrowed). Paused at start. */
+struct listener *listener_new(struct event_base *base, int fd, listener_cb callback, void *arg);
+void listener_free(struct listener *listener);
+/* Accepting may be paused, at the connection limit. On EMFILE and the like the listener pauses by
+ * itself for 100 ms and says so once a minute. */
+void listener_set_accepting(struct listener *listener, bool is_accepting);
+
+#endif

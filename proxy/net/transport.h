@@ -1,0 +1,90 @@
+/* transport.h - a byte stream over a non-blocking socket, clear or TLS, driven by libevent.
+ *
+ * The owner says what it waits for with transport_want(); the transport calls back when that may
+ * succeed. With TLS a read can need the socket writable and the reverse, and bytes can wait above
+ * the socket where epoll cannot see them: both are this module's business, not the owner's.
+ * The callback is never run from inside a transport_* call. After transport_close() it is not run
+ * again. Embedded in its owner; one thread.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_NET_TRANSPORT_H
+#define PROXY_NET_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/attr.h"
+
+enum transport_result {
+    TRANSPORT_OK,    /* something was done */
+    TRANSPORT_AGAIN, /* nothing now; the callback tells when */
+    TRANSPORT_EOF,   /* the peer ended its side properly */
+    TRANSPORT_ERROR, /* the stream is broken; `error` says why */
+};
+
+struct transport;
+/* What was wanted and may now succeed; with TLS both may be set. */
+typedef void (*transport_cb)(struct transport *transport, bool can_read, bool can_write, void *arg);
+
+struct transport_ops {
+    enum transport_result (*handshake)(struct transport *transport);
+    enum transport_result (*read)(struct transport *transport, char *bytes, size_t size,
+                                  size_t *ret_len);
+    enum transport_result (*write)(struct transport *transport, const char *bytes, size_t len,
+                                   size_t *ret_len);
+    bool (*has_pending)(const struct transport *transport);
+    void (*shutdown)(struct transport *transport); /* says goodbye once, does not wait */
+    void (*clear)(struct transport *transport);
+};
+
+struct transport {
+    const struct transport_ops *ops;
+    int fd;               /* owned; -1 after transport_close */
+    void *tls;            /* SSL of the TLS implementation, else NULL */
+    void *tls_connection; /* its own state, else NULL */
+    transport_cb callback;
+    void *arg;
+    struct event read_event;
+    struct event write_event;
+    bool wants_read, wants_write;            /* the owner's wish */
+    bool read_needs_write, write_needs_read; /* what TLS said last */
+    bool read_added, write_added;
+    const char *error; /* static or owned by the implementation; NULL: none */
+    int error_number;  /* errno of a socket error, or 0 */
+};
+
+/* A clear stream over fd (non-blocking, ownership moves in). */
+void transport_init_plain(struct transport *transport, struct event_base *base, int fd,
+                          transport_cb callback, void *arg);
+/* For implementations: the common part. */
+void transport_init(struct transport *transport, const struct transport_ops *ops,
+                    struct event_base *base, int fd, transport_cb callback, void *arg);
+
+/* Sets what the owner waits for. A wish that is already met (pending bytes) is answered by a
+ * callback in the next turn of the loop. Cheap: no system call while interest only pauses. */
+void transport_want(struct transport *transport, bool read, bool write);
+
+enum transport_result transport_handshake(struct transport *transport);
+/* OK: 1..size bytes were read. */
+enum transport_result transport_read(struct transport *transport, char *bytes, size_t size,
+                                     size_t *ret_len);
+/* OK: 1..len bytes were taken; the rest is for the next call, from any address. */
+enum transport_result transport_write(struct transport *transport, const char *bytes, size_t len,
+                                      size_t *ret_len);
+/* True when a read would yield bytes without the socket becoming readable. */
+bool transport_has_pending(const struct transport *transport);
+/* Ends the sending direction properly (close_notify, FIN) without waiting. */
+void transport_shutdown(struct transport *transport);
+/* Releases everything; idempotent. Without transport_shutdown before, the peer sees a plain FIN. */
+void transport_close(struct transport *transport);
+/* False when the descriptor is closed. */
+static inline bool transport_is_open(const struct transport *transport)
+{
+    return transport->fd >= 0;
+}
+const char *transport_error(const struct transport *transport);
+
+#endif

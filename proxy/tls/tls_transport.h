@@ -1,0 +1,53 @@
+/* tls_transport.h - the transport over TLS, server side.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_TLS_TLS_TRANSPORT_H
+#define PROXY_TLS_TLS_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/x509.h>
+
+#include "net/transport.h"
+#include "tls/tls_context.h"
+
+/* What a session carries from a full handshake to its resumptions. Only sessions with a good
+ * verdict are ever resumable. */
+struct tls_session_facts {
+    int64_t valid_until;           /* seconds since 1970: not resumed from then on */
+    unsigned char leaf_sha256[32]; /* all zero: the client presented no certificate */
+};
+
+/* Asked when a session is about to be made resumable, after the client's certificate arrived
+ * (TLS 1.2: inside the handshake, TLS 1.3: from tls_transport_offer_session). Returns false when
+ * the session must not be resumable (a refused certificate). Runs inside an OpenSSL callback. */
+typedef bool (*tls_session_fn)(struct transport *transport, void *arg,
+                               struct tls_session_facts *ret_facts);
+
+/* Server side on an accepted fd (ownership moves in). The callback rules are transport.h's; drive
+ * it with transport_handshake() until OK. session_fn gets the same arg. */
+void tls_transport_init_server(struct transport *transport, struct event_base *base, int fd,
+                               const struct tls_listener *listener, transport_cb callback,
+                               tls_session_fn session_fn, void *arg);
+
+/* After the handshake: */
+struct tls_site *tls_transport_site(const struct transport *transport);
+bool tls_transport_is_resumed(const struct transport *transport);
+/* The facts stored with the session that was resumed; NULL on a full handshake. */
+const struct tls_session_facts *tls_transport_session_facts(const struct transport *transport);
+/* The client's leaf (borrowed), or NULL: none presented. Also there after a resumption. */
+X509 *tls_transport_peer_leaf(const struct transport *transport);
+/* What was presented, leaf first (borrowed); NULL after a resumption or without a certificate. */
+STACK_OF(X509) * tls_transport_peer_chain(const struct transport *transport);
+/* TLS 1.3: sends one session ticket with the next bytes written. Call once, after a good verdict
+ * (or without a certificate where none is required). TLS 1.2: does nothing. */
+void tls_transport_offer_session(struct transport *transport);
+/* "TLSv1.3", "TLS_AES_128_GCM_SHA256", 128 and the SNI name ("" when absent). */
+const char *tls_transport_version(const struct transport *transport);
+const char *tls_transport_cipher(const struct transport *transport);
+int tls_transport_cipher_bits(const struct transport *transport);
+const char *tls_transport_server_name(const struct transport *transport);
+
+#endif

@@ -1,0 +1,19 @@
+/* main.c - runs the Check suite of one test file.
+ *
+ * Every tests/unit/<layer>/test_<module>.c defines `Suite *unit_suite(void)`. CK_FORK=no for gdb.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "unit/unit.h"
+
+#include <stdlib.h>
+
+#include <check.h>
+
+int main(void)
+{
+    SRunner *runner = srunner_create(unit_suite());
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
