@@ -71,6 +71,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/obj/tests/unit/main.o $(LI
 	@echo "LD  $@"
 	$(V)$(CC) $(CFLAGS) $(LDHARDEN) -o $@ $^ $(shell pkg-config --libs check) $(LDLIBS)
 
+.SECONDARY:
 build-tests: $(UNIT)
 unit: $(UNIT)
 	@scripts/run-unit $(BUILD) $(T)
