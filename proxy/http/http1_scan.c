@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/http1_chars.h"
+#include "http/http1_parse.h"
+
+static enum http1_scan_result scan_bad(struct http1_scan *scan, enum http1_reason reason)
+{
+    scan->reason = reason;
+    return HTTP1_SCAN_BAD;
+}
+
+/* Takes the line end at scan->offset, a CR. MORE when the LF has not come yet or when another line
+ * follows: the offset tells them apart. */
+static enum http1_scan_result take_line_end(struct http1_scan *scan, const char *bytes, size_t len,
+                                            size_t *ret_len)
+{
+    if (scan->offset + 1 == len)
+        return HTTP1_SCAN_MORE;
+    /* RFC 9112 section 2.2: a bare CR is invalid or must be replaced; it is never forwarded */
+    if (bytes[scan->offset + 1] != '\n')
+        return scan_bad(scan, HTTP1_BARE_CR);
+    bool is_empty = scan->offset == scan->line_start;
+    scan->offset += 2;
+    scan->line_start = scan->offset;
+    if (!is_empty)
+        return HTTP1_SCAN_MORE;
+    *ret_len = scan->offset;
+    return HTTP1_SCAN_END;
+}
+
+enum http1_scan_result http1_scan_head(struct http1_scan *scan, const char *bytes, size_t len,
+                                       size_t *ret_len)
+{
+    for (;;) {
+        scan->offset += http1_find_control(str_make(bytes + scan->offset, len - scan->offset));
+        if (scan->offset == len)
+            return HTTP1_SCAN_MORE;
+        char c = bytes[scan->offset];
+        if (c == '\t') {
+            scan->offset++;
+            continue;
+        }
+        if (c == '\0')
+            return scan_bad(scan, HTTP1_NUL);
+        /* RFC 9112 section 2.2 lets a recipient take a bare LF; one that does not is never fooled
+         */
+        if (c == '\n')
+            return scan_bad(scan, HTTP1_BARE_LF);
+        /* RFC 9110 section 5.5: control characters are dangerous in every part of a head */
+        if (c != '\r')
+            return scan_bad(scan, HTTP1_CONTROL_CHARACTER);
+        size_t before = scan->offset;
+        enum http1_scan_result result = take_line_end(scan, bytes, len, ret_len);
+        if (result != HTTP1_SCAN_MORE || scan->offset == before)
+            return result;
+    }
+}
+
+size_t http1_skip_blank(const char *bytes, size_t len)
+{
+    return len >= 2 && bytes[0] == '\r' && bytes[1] == '\n' ? 2 : 0;
+}
