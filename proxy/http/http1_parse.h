@@ -71,7 +71,7 @@ struct http1_scan { /* start from {0}; may be fed one byte at a time */
 
 /* Looks at bytes[0..len), of which scan->offset were seen before. END: *ret_len is the length of
  * the head with its empty line. BAD: a bare CR or LF, a NUL or another control character
- * but HTAB, which no further byte can mend.
+ * but HTAB, a folded line: no further byte can mend these.
  * Empty lines before a request line are not part of the head: skip them with http1_skip_blank. */
 enum http1_scan_result http1_scan_head(struct http1_scan *scan, const char *bytes, size_t len,
                                        size_t *ret_len);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "http/http1_chars.h"
 #include "http/http1_parse.h"
 
@@ -27,10 +29,21 @@ static enum http1_scan_result take_line_end(struct http1_scan *scan, const char 
     return HTTP1_SCAN_END;
 }
 
+/* RFC 9112 sections 2.2 and 5.2: a line behind the first one must not begin with white space. */
+static bool is_blank_line_start(const struct http1_scan *scan, const char *bytes, size_t len)
+{
+    return scan->offset == scan->line_start && scan->offset > 0 && scan->offset < len &&
+           (bytes[scan->offset] == ' ' || bytes[scan->offset] == '\t');
+}
+
 enum http1_scan_result http1_scan_head(struct http1_scan *scan, const char *bytes, size_t len,
                                        size_t *ret_len)
 {
     for (;;) {
+        if (is_blank_line_start(scan, bytes, len)) {
+            bool is_first = memchr(bytes, '\n', scan->offset - 1) == NULL;
+            return scan_bad(scan, is_first ? HTTP1_LEADING_SPACE : HTTP1_OBS_FOLD);
+        }
         scan->offset += http1_find_control(str_make(bytes + scan->offset, len - scan->offset));
         if (scan->offset == len)
             return HTTP1_SCAN_MORE;
@@ -41,8 +54,7 @@ enum http1_scan_result http1_scan_head(struct http1_scan *scan, const char *byte
         }
         if (c == '\0')
             return scan_bad(scan, HTTP1_NUL);
-        /* RFC 9112 section 2.2 lets a recipient take a bare LF; one that does not is never fooled
-         */
+        /* RFC 9112 section 2.2 lets a recipient take a bare LF; refusing it leaves one reading */
         if (c == '\n')
             return scan_bad(scan, HTTP1_BARE_LF);
         /* RFC 9110 section 5.5: control characters are dangerous in every part of a head */
