@@ -78,9 +78,10 @@ SSL_CTX *tls_context_new_common(const struct config *config)
     /* One recv a record instead of two; tls_transport knows what may then lie in the buffer. */
     SSL_CTX_set_read_ahead(ctx, 1);
     SSL_CTX_set_max_cert_list(ctx, (long)config->limits.chain_bytes);
+    char groups[] = GROUPS; /* the macro casts const away */
     bool is_set = SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
                   SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
-                  SSL_CTX_set1_groups_list(ctx, GROUPS) == 1;
+                  SSL_CTX_set1_groups_list(ctx, groups) == 1;
     assert(is_set);
     (void)is_set;
     /* Neither cache: a session lives in its ticket. */
