@@ -34,6 +34,20 @@ static const struct {
     {"UID", "0.9.2342.19200300.100.1.1"},
 };
 
+/* Numbers and single dots between them; OpenSSL would let a dot at the end pass. */
+static bool is_dotted(struct str oid)
+{
+    size_t parts = 0;
+    uint64_t value = 0;
+    struct str part;
+    while (str_split(&oid, '.', &part)) {
+        if (!str_parse_u64(part, UINT64_MAX, &value))
+            return false;
+        parts++;
+    }
+    return parts > 1;
+}
+
 ASN1_OBJECT *cert_map_subfield(const char *name)
 {
     const char *oid = name;
@@ -41,7 +55,7 @@ ASN1_OBJECT *cert_map_subfield(const char *name)
         if (str_equal_icase(str_of(name), str_of(subfields[i].name)))
             oid = subfields[i].oid;
     }
-    if (strchr(oid, '.') == NULL || strspn(oid, "0123456789.") != strlen(oid))
+    if (!is_dotted(str_of(oid)))
         return NULL;
     ASN1_OBJECT *type = OBJ_txt2obj(oid, 1);
     ERR_clear_error();
