@@ -14,6 +14,24 @@ struct mark config_cursor_mark(const struct config_cursor *at)
     return config_yaml_mark(at->reader->config->file, at->node->start_mark);
 }
 
+struct str config_cursor_text(const struct config_cursor *at)
+{
+    return str_make((const char *)at->node->data.scalar.value, at->node->data.scalar.length);
+}
+
+bool config_cursor_is_plain(const struct config_cursor *at)
+{
+    return at->node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
+bool config_cursor_is_null(const struct config_cursor *at)
+{
+    if (at->node->type != YAML_SCALAR_NODE || !config_cursor_is_plain(at))
+        return false;
+    struct str text = config_cursor_text(at);
+    return text.len == 0 || str_equal(text, STR("~")) || str_equal(text, STR("null"));
+}
+
 static void add_path(struct text *text, const struct config_cursor *at)
 {
     const struct config_cursor *way[CONFIG_SCHEMA_DEPTH * 2];
@@ -175,7 +193,7 @@ static bool open_key(const struct config_cursor *at, const yaml_node_pair_t *pai
         config_decode_error(&key, "a key must be a text");
         return false;
     }
-    key.key = node_text(key.node);
+    key.key = config_cursor_text(&key);
     *ret_key = key;
     return true;
 }
@@ -194,6 +212,10 @@ static void find_elsewhere(const char *path, const struct config_key *key, void 
 
 static void report_unknown(const struct config_cursor *key, const struct config_table *table)
 {
+    if (str_equal(key->key, STR("<<"))) {
+        config_decode_error(key, "merge keys are not used; an alias may stand for a whole value");
+        return;
+    }
     struct config_near near = {0};
     for (size_t i = 0; i < table->key_count; i++)
         config_near_offer(&near, key->key, table->keys[i].name);

@@ -53,6 +53,12 @@ yaml_node_t *config_decode_find(const struct config_cursor *at, const char *key)
 /* False once the limit of visits is passed (reported once): stop. */
 MUST_USE bool config_decode_visit(const struct config_cursor *at);
 
+/* The text of a scalar node. */
+struct str config_cursor_text(const struct config_cursor *at);
+/* A scalar without quotes. */
+bool config_cursor_is_plain(const struct config_cursor *at);
+/* Nothing, `null` or `~` without quotes. */
+bool config_cursor_is_null(const struct config_cursor *at);
 struct mark config_cursor_mark(const struct config_cursor *at);
 /* "path.to.key: message" at the cursor's place. */
 void config_decode_error(const struct config_cursor *at, const char *fmt, ...) PRINTF(2, 3);

@@ -3,8 +3,14 @@
 
 #include <assert.h>
 
-#include "base/text.h"
+#include "config/config_expect.h"
 #include "config/config_scalar.h"
+
+/* The rows give offsets of fields of the right type, so the result is aligned. */
+static void *at_offset(void *base, size_t offset)
+{
+    return (char *)base + offset;
+}
 
 static void store(const struct config_key *key, void *field, uint64_t value)
 {
@@ -23,183 +29,6 @@ static void store(const struct config_key *key, void *field, uint64_t value)
     }
 }
 
-static struct str node_text(const struct config_cursor *at)
-{
-    return str_make((const char *)at->node->data.scalar.value, at->node->data.scalar.length);
-}
-
-static bool is_plain(const struct config_cursor *at)
-{
-    return at->node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-}
-
-static bool is_null(const struct config_cursor *at)
-{
-    if (at->node->type != YAML_SCALAR_NODE || !is_plain(at))
-        return false;
-    struct str text = node_text(at);
-    return text.len == 0 || str_equal(text, STR("~")) || str_equal(text, STR("null"));
-}
-
-static void add_words(struct text *out, const struct config_key *key)
-{
-    bool is_first = true;
-    for (const struct config_word *word = key->words; word != NULL && word->text != NULL; word++) {
-        if (word->is_planned)
-            continue;
-        text_addf(out, "%s%s", is_first ? "" : ", ", word->text);
-        is_first = false;
-    }
-}
-
-static void add_range(struct text *out, const struct config_key *key, const char *what,
-                      void (*add)(struct text *, uint64_t))
-{
-    text_addf(out, "%s from ", what);
-    add(out, key->min);
-    text_add_cstr(out, " to ");
-    add(out, key->max);
-}
-
-static void add_number(struct text *out, uint64_t value)
-{
-    text_addf(out, "%llu", (unsigned long long)value);
-}
-
-/* What the key wants, for "expected ...". */
-static void add_expected(struct text *out, const struct config_key *key)
-{
-    switch (key->type) {
-    case CONFIG_BOOL:
-        text_add_cstr(out, "true or false");
-        break;
-    case CONFIG_NUMBER:
-        add_range(out, key, "a number", add_number);
-        break;
-    case CONFIG_SIZE:
-        add_range(out, key, "a size", config_scalar_add_size);
-        break;
-    case CONFIG_DURATION:
-        add_range(out, key, "a duration", config_scalar_add_duration);
-        text_add_cstr(out, " with a unit (ms s m h d)");
-        break;
-    case CONFIG_TEXT:
-        text_add_cstr(out, "a text");
-        break;
-    case CONFIG_PATH:
-        text_add_cstr(out, "a path");
-        break;
-    case CONFIG_CHOICE:
-        text_add_cstr(out, "one of ");
-        add_words(out, key);
-        break;
-    case CONFIG_FLAGS:
-    case CONFIG_WORDS:
-        text_add_cstr(out, "a list of ");
-        add_words(out, key);
-        break;
-    case CONFIG_TEXTS:
-    case CONFIG_PATHS:
-    case CONFIG_ITEMS:
-        text_add_cstr(out, key->type == CONFIG_PATHS ? "a list of paths" : "a list");
-        text_add_cstr(out, " such as [a, b]");
-        break;
-    case CONFIG_TABLE:
-    case CONFIG_NAMED:
-        text_add_cstr(out, "a mapping (`key: value` lines)");
-        break;
-    }
-    bool has_words = key->type < CONFIG_CHOICE || key->type > CONFIG_WORDS;
-    if (has_words && key->words != NULL) {
-        text_add_cstr(out, " or ");
-        add_words(out, key);
-    }
-    if ((key->flags & CONFIG_NULLABLE) != 0)
-        text_add_cstr(out, " or null");
-}
-
-static void report_expected(const struct config_cursor *at, const struct config_key *key)
-{
-    struct text text = {0};
-    text_add_cstr(&text, "expected ");
-    add_expected(&text, key);
-    text_add_cstr(&text, ", found ");
-    if (at->node->type == YAML_SEQUENCE_NODE)
-        text_add_cstr(&text, "a list");
-    else if (at->node->type == YAML_MAPPING_NODE)
-        text_add_cstr(&text, "a mapping");
-    else if (is_null(at))
-        text_add_cstr(&text, "nothing");
-    else
-        config_scalar_add_quoted(&text, node_text(at));
-    bool is_quoted = at->node->type == YAML_SCALAR_NODE && !is_plain(at);
-    if (is_quoted && (key->type == CONFIG_BOOL || key->type == CONFIG_NUMBER))
-        text_add_cstr(&text, " in quotes, which is a text");
-    config_decode_error(at, "%s", text.ptr);
-    text_clear(&text);
-}
-
-/* Numbers that are words are compared as numbers: 0x800b0109 is 0x800B0109. */
-static bool word_matches(const struct config_word *word, struct str text)
-{
-    if (str_equal(text, str_of(word->text)))
-        return true;
-    uint64_t wanted = 0;
-    uint64_t given = 0;
-    return str_starts_with(str_of(word->text), STR("0x")) &&
-           config_scalar_number(str_of(word->text), &wanted) &&
-           config_scalar_number(text, &given) && wanted == given;
-}
-
-static const struct config_word *find_word(const struct config_key *key, struct str text)
-{
-    for (const struct config_word *word = key->words; word != NULL && word->text != NULL; word++) {
-        if (word_matches(word, text))
-            return word;
-    }
-    return NULL;
-}
-
-static void report_word(const struct config_cursor *at, const struct config_key *key)
-{
-    struct text found = {0};
-    struct text words = {0};
-    struct config_near near = {0};
-    config_scalar_add_quoted(&found, node_text(at));
-    add_words(&words, key);
-    for (const struct config_word *word = key->words; word->text != NULL; word++) {
-        if (!word->is_planned)
-            config_near_offer(&near, node_text(at), word->text);
-    }
-    if (near.text != NULL)
-        config_decode_error(at, "expected one of %s, found %s; did you mean `%s`?", words.ptr,
-                            found.ptr, near.text);
-    else
-        config_decode_error(at, "expected one of %s, found %s", words.ptr, found.ptr);
-    text_clear(&found);
-    text_clear(&words);
-}
-
-/* The word the node holds, or NULL with an error. */
-static const struct config_word *decode_word(const struct config_cursor *at,
-                                             const struct config_key *key)
-{
-    if (at->node->type != YAML_SCALAR_NODE || is_null(at)) {
-        report_expected(at, key);
-        return NULL;
-    }
-    const struct config_word *word = find_word(key, node_text(at));
-    if (word == NULL) {
-        report_word(at, key);
-        return NULL;
-    }
-    if (word->is_planned) {
-        config_decode_error(at, "\"%s\" is not supported by this version", word->text);
-        return NULL;
-    }
-    return word;
-}
-
 static bool parse_bool(struct str text, uint64_t *ret_value)
 {
     if (str_equal(text, STR("true")))
@@ -213,7 +42,7 @@ static bool parse_bool(struct str text, uint64_t *ret_value)
 
 static bool parse_scalar(const struct config_key *key, struct str text, uint64_t *ret_value)
 {
-    const struct config_word *word = find_word(key, text);
+    const struct config_word *word = config_word_find(key, text);
     if (word != NULL) {
         *ret_value = word->value;
         return true;
@@ -239,8 +68,9 @@ static bool decode_number(const struct config_cursor *at, const struct config_ke
     uint64_t value = 0;
     bool is_scalar = at->node->type == YAML_SCALAR_NODE;
     bool needs_plain = key->type == CONFIG_BOOL || key->type == CONFIG_NUMBER;
-    if (!is_scalar || (needs_plain && !is_plain(at)) || !parse_scalar(key, node_text(at), &value)) {
-        report_expected(at, key);
+    if (!is_scalar || (needs_plain && !config_cursor_is_plain(at)) ||
+        !parse_scalar(key, config_cursor_text(at), &value)) {
+        config_expect_report(at, key);
         return false;
     }
     store(key, field, value);
@@ -264,11 +94,11 @@ static bool decode_text(const struct config_cursor *at, const struct config_key 
                         struct config_value *field)
 {
     enum { PATH_LENGTH_MAX = 4095 }; /* PATH_MAX of Linux with its NUL */
-    if (at->node->type != YAML_SCALAR_NODE || is_null(at)) {
-        report_expected(at, key);
+    if (at->node->type != YAML_SCALAR_NODE || config_cursor_is_null(at)) {
+        config_expect_report(at, key);
         return false;
     }
-    struct str text = node_text(at);
+    struct str text = config_cursor_text(at);
     if (text.len == 0 && (key->flags & CONFIG_EMPTY) == 0) {
         config_decode_error(at, "must not be empty");
         return false;
@@ -281,7 +111,7 @@ static bool decode_text(const struct config_cursor *at, const struct config_key 
         config_decode_error(at, "the path is too long");
         return false;
     }
-    bool is_joined = is_path && find_word(key, text) == NULL;
+    bool is_joined = is_path && config_word_find(key, text) == NULL;
     field->text = is_joined ? config_decode_path(at, text) : (char *)at->node->data.scalar.value;
     field->mark = config_cursor_mark(at);
     return true;
@@ -306,7 +136,7 @@ static size_t item_count(const struct config_cursor *at)
 static bool check_list(const struct config_cursor *at, const struct config_key *key)
 {
     if (at->node->type != YAML_SEQUENCE_NODE) {
-        report_expected(at, key);
+        config_expect_report(at, key);
         return false;
     }
     if (item_count(at) == 0 && (key->flags & (CONFIG_REQUIRED | CONFIG_NOT_EMPTY)) != 0) {
@@ -323,7 +153,7 @@ static void decode_flags(const struct config_cursor *at, const struct config_key
     unsigned bits = 0;
     struct config_cursor item;
     for (size_t i = 0; i < item_count(at) && open_item(at, i, &item); i++) {
-        const struct config_word *word = decode_word(&item, key);
+        const struct config_word *word = config_word_decode(&item, key);
         if (word != NULL && (bits & word->value) != 0)
             config_decode_error(&item, "`%s` is given twice", word->text);
         bits |= word == NULL ? 0 : word->value;
@@ -338,7 +168,7 @@ static bool decode_list_item(const struct config_cursor *item, const struct conf
     element.type = key->type == CONFIG_PATHS ? CONFIG_PATH : CONFIG_TEXT;
     element.flags &= ~(unsigned)CONFIG_NULLABLE;
     element.words = NULL;
-    if (key->type == CONFIG_WORDS && decode_word(item, key) == NULL)
+    if (key->type == CONFIG_WORDS && config_word_decode(item, key) == NULL)
         return false;
     if (!decode_text(item, &element, key->type == CONFIG_PATHS, ret_value))
         return false;
@@ -351,7 +181,7 @@ static void decode_list(const struct config_cursor *at, const struct config_key 
                         struct config_list *field)
 {
     bool is_word = key->type == CONFIG_TEXTS && at->node->type == YAML_SCALAR_NODE &&
-                   find_word(key, node_text(at)) != NULL;
+                   config_word_find(key, config_cursor_text(at)) != NULL;
     if (is_word) { /* such as `default`: as if it were not given */
         *field = (struct config_list){.mark = config_cursor_mark(at)};
         return;
@@ -373,7 +203,7 @@ static void decode_item(const struct config_cursor *item, const struct config_ke
     const struct config_table *table = key->table;
     if (table->is_scalar) {
         struct config_key text = {.type = CONFIG_TEXT};
-        if (!decode_text(item, &text, false, (void *)((char *)base + table->value_at)))
+        if (!decode_text(item, &text, false, at_offset(base, table->value_at)))
             return;
     } else {
         config_decode_defaults(item, table, base);
@@ -390,8 +220,8 @@ static void decode_items(const struct config_cursor *at, const struct config_key
         return;
     size_t count = is_single ? 1 : item_count(at);
     char *items = arena_calloc(at->reader->arena, count + 1, key->table->size);
-    *(void **)((char *)base + key->offset) = items;
-    size_t *ret_count = (size_t *)((char *)base + key->count_at);
+    *(void **)at_offset(base, key->offset) = items;
+    size_t *ret_count = (size_t *)at_offset(base, key->count_at);
     *ret_count = 0;
     struct config_cursor item = *at;
     for (size_t i = 0; i < count && (is_single || open_item(at, i, &item)); i++) {
@@ -429,7 +259,7 @@ static void check_names(const struct config_cursor *at, yaml_node_t **names, siz
 static void decode_named(const struct config_cursor *at, const struct config_key *key, void *base)
 {
     if (at->node->type != YAML_MAPPING_NODE) {
-        report_expected(at, key);
+        config_expect_report(at, key);
         return;
     }
     const yaml_node_pair_t *pairs = at->node->data.mapping.pairs.start;
@@ -442,13 +272,14 @@ static void decode_named(const struct config_cursor *at, const struct config_key
         struct config_cursor name = {.reader = at->reader, .parent = at, .key = STR("?")};
         name.node = yaml_document_get_node(at->reader->document, pairs[i].key);
         char *item = items + filled * key->table->size;
-        struct config_value *name_value = (void *)(item + key->table->name_at);
+        struct config_value *name_value = at_offset(item, key->table->name_at);
         struct config_value given = {0};
         if (!config_decode_visit(&name))
             break;
         if (!decode_text(&name, &name_key, false, &given))
             continue;
-        struct config_cursor value = {.reader = at->reader, .parent = at, .key = node_text(&name)};
+        struct config_cursor value = {
+            .reader = at->reader, .parent = at, .key = config_cursor_text(&name)};
         value.node = yaml_document_get_node(at->reader->document, pairs[i].value);
         if (!config_decode_visit(&value))
             break;
@@ -457,8 +288,8 @@ static void decode_named(const struct config_cursor *at, const struct config_key
         names[filled++] = name.node;
     }
     check_names(at, names, filled);
-    *(void **)((char *)base + key->offset) = items;
-    *(size_t *)((char *)base + key->count_at) = filled;
+    *(void **)at_offset(base, key->offset) = items;
+    *(size_t *)at_offset(base, key->count_at) = filled;
 }
 
 static void decode_null(const struct config_cursor *at, const struct config_key *key, void *field)
@@ -472,7 +303,7 @@ static void decode_null(const struct config_cursor *at, const struct config_key 
 
 static bool decode_choice(const struct config_cursor *at, const struct config_key *key, void *field)
 {
-    const struct config_word *word = decode_word(at, key);
+    const struct config_word *word = config_word_decode(at, key);
     if (word != NULL)
         store(key, field, word->value);
     return word != NULL;
@@ -480,9 +311,9 @@ static bool decode_choice(const struct config_cursor *at, const struct config_ke
 
 void config_field_decode(const struct config_cursor *at, const struct config_key *key, void *base)
 {
-    void *field = (char *)base + key->offset;
+    void *field = at_offset(base, key->offset);
     bool is_good = false;
-    if (is_null(at) && (key->flags & CONFIG_NULLABLE) != 0) {
+    if (config_cursor_is_null(at) && (key->flags & CONFIG_NULLABLE) != 0) {
         decode_null(at, key, field);
         return;
     }

@@ -78,6 +78,7 @@ struct config_table {
 };
 
 extern const struct config_table config_schema; /* the whole file: struct config */
+extern const struct config_table config_schema_site;
 extern const struct config_table config_schema_location;
 
 #define CONFIG_SCHEMA_DEPTH    8
