@@ -2,13 +2,13 @@
 #include "process/worker.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/engine.h"
@@ -25,7 +25,8 @@ struct worker {
     struct event *control;   /* NULL once the master is gone */
     struct event *terminate; /* SIGTERM */
     struct event *deadline;
-    int *listen_fds; /* this slot's */
+    uint64_t deadline_at_ms; /* while draining */
+    int *listen_fds;         /* this slot's */
     int error_fd;
     int access_fd; /* -1: none */
     bool is_draining;
@@ -35,8 +36,11 @@ static void send_to_master(const struct worker *worker, enum control_kind kind)
 {
     struct control_message message = {
         .kind = kind, .process = worker->seat->kind, .slot = worker->seat->slot, .fd = -1};
-    /* A master that is gone shows as end of file. */
-    (void)control_send(worker->seat->control_fd, &message);
+    int error = control_send(worker->seat->control_fd, &message);
+    /* A master that is gone shows as end of file, too. */
+    if (error < 0)
+        log_debug("worker.control", "slot=%u error=%s", worker->seat->slot,
+                  strerrorname_np(-error));
 }
 
 static void on_drained(void *arg)
@@ -58,19 +62,16 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
  * only once. */
 static void drain(struct worker *worker, uint64_t grace_ms, uint64_t deadline_ms)
 {
-    uint64_t wait_ms = deadline_ms > UINT64_MAX - DEADLINE_MARGIN_MS
-                           ? UINT64_MAX
-                           : deadline_ms + (worker->is_draining ? 0 : DEADLINE_MARGIN_MS);
-    struct timeval wait = {.tv_sec = (time_t)(wait_ms / 1000),
-                           .tv_usec = (suseconds_t)(wait_ms % 1000 * 1000)};
-    struct timeval now;
-    struct timeval end;
-    struct timeval pending;
-    (void)event_base_gettimeofday_cached(worker->base, &now);
-    evutil_timeradd(&now, &wait, &end);
-    if (event_pending(worker->deadline, EV_TIMEOUT, &pending) == 0 ||
-        evutil_timercmp(&end, &pending, <))
+    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t margin_ms = worker->is_draining ? 0 : DEADLINE_MARGIN_MS;
+    uint64_t wait_ms = deadline_ms > UINT64_MAX - margin_ms - now_ms ? UINT64_MAX - now_ms
+                                                                     : deadline_ms + margin_ms;
+    if (!worker->is_draining || now_ms + wait_ms < worker->deadline_at_ms) {
+        struct timeval wait = {.tv_sec = (time_t)(wait_ms / 1000),
+                               .tv_usec = (suseconds_t)(wait_ms % 1000 * 1000)};
+        worker->deadline_at_ms = now_ms + wait_ms;
         (void)evtimer_add(worker->deadline, &wait);
+    }
     if (worker->is_draining)
         return;
     worker->is_draining = true;
