@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "config/config_field.h"
+#include "config/config_inline.h"
 #include "config/config_scalar.h"
 #include "config/config_yaml.h"
 
@@ -293,4 +294,5 @@ void config_decode(struct config_reader *reader)
                                  .node = yaml_document_get_root_node(reader->document)};
     config_decode_defaults(&root, &config_schema, reader->config);
     config_decode_table(&root, &config_schema, reader->config);
+    config_inline_upstreams(&root);
 }

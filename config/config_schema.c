@@ -86,7 +86,7 @@ static const struct config_key server_rows[] = {
     {.name = "weight", .type = CONFIG_NUMBER, ROW(config_server, weight), .min = 1, .max = 1000,
      .fallback = "1", .doc = "share of the requests"},
 };
-static const struct config_table server_table = {TABLE(config_server, server_rows)};
+const struct config_table config_server_table = {TABLE(config_server, server_rows)};
 
 static const struct config_key keepalive_rows[] = {
     {.name = "connections", .type = CONFIG_NUMBER, ROW(config_upstream, keepalive_connections),
@@ -101,13 +101,13 @@ static const struct config_table keepalive_table = {TABLE(config_upstream, keepa
 
 static const struct config_key upstream_rows[] = {
     {.name = "servers", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED,
-     ROW(config_upstream, servers), COUNT(config_upstream, server_count), .table = &server_table,
+     ROW(config_upstream, servers), COUNT(config_upstream, server_count), .table = &config_server_table,
      .after = config_server_after, .doc = "the servers; required"},
     /* Its fields lie in the upstream itself: the same base. */
     {.name = "keepalive", .type = CONFIG_TABLE, .offset = 0, .size = sizeof(struct config_upstream),
      .table = &keepalive_table, .doc = "connections kept for the next request"},
 };
-static const struct config_table upstream_table = {
+const struct config_table config_upstream_table = {
     TABLE(config_upstream, upstream_rows), .name_at = offsetof(struct config_upstream, name)};
 
 /* --- the process ------------------------------------------------------------------------------ */
@@ -229,7 +229,7 @@ static const struct config_key root_rows[] = {
     {.name = "sites", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED, ROW(config, sites),
      COUNT(config, site_count), .table = &config_schema_site, .doc = "the sites; required"},
     {.name = "upstreams", .type = CONFIG_NAMED, ROW(config, upstreams),
-     COUNT(config, upstream_count), .table = &upstream_table, .after = config_upstream_after,
+     COUNT(config, upstream_count), .table = &config_upstream_table, .after = config_upstream_after,
      .fallback = "{}", .doc = "named groups of servers"},
     {.name = "log", .type = CONFIG_TABLE, ROW(config, log), .table = &log_table, .doc = "logs"},
     {.name = "limits", .type = CONFIG_TABLE, ROW(config, limits), .table = &limits_table,

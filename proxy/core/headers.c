@@ -11,9 +11,9 @@
 
 /* RFC 9110 section 7.6.1, and what describes this hop although it does not say so. */
 static const struct str HOP_BY_HOP[] = {
-    STR("Connection"), STR("Keep-Alive"),         STR("Proxy-Connection"),
-    STR("TE"),         STR("Transfer-Encoding"),  STR("Upgrade"),
-    STR("Trailer"),    STR("Proxy-Authenticate"), STR("Proxy-Authorization"),
+    STR_INIT("Connection"), STR_INIT("Keep-Alive"),         STR_INIT("Proxy-Connection"),
+    STR_INIT("TE"),         STR_INIT("Transfer-Encoding"),  STR_INIT("Upgrade"),
+    STR_INIT("Trailer"),    STR_INIT("Proxy-Authenticate"), STR_INIT("Proxy-Authorization"),
 };
 
 bool headers_is_hop_by_hop(struct str name)
@@ -27,10 +27,10 @@ bool headers_is_hop_by_hop(struct str name)
 
 /* Set by us, whatever the client sent. "Proxy" becomes HTTP_PROXY in a CGI backend. */
 static const struct str REPLACED[] = {
-    STR("Host"),
-    STR("Content-Length"),
-    STR("Expect"),
-    STR("Proxy"),
+    STR_INIT("Host"),
+    STR_INIT("Content-Length"),
+    STR_INIT("Expect"),
+    STR_INIT("Proxy"),
 };
 
 static bool is_replaced(struct str name)

@@ -241,3 +241,29 @@ void snapshot_free(struct snapshot *snapshot)
     config_free(snapshot->config);
     free(snapshot);
 }
+
+/* What the configuration's text does not show: the files that mappings and accounts read. */
+static bool reads_mapping_files(const struct config_site *site)
+{
+    return site->mapping.is_set || site->accounts_set;
+}
+
+static bool same_site(const struct snapshot_site *a, const struct snapshot_site *b)
+{
+    if (reads_mapping_files(a->config) || (a->trust == NULL) != (b->trust == NULL))
+        return false;
+    return a->trust == NULL || (memcmp(a->policy, b->policy, sizeof a->policy) == 0 &&
+                                memcmp(trust_revocation_digest(a->trust),
+                                       trust_revocation_digest(b->trust), 32) == 0);
+}
+
+bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b)
+{
+    if (a->config->source_hash != b->config->source_hash || a->site_count != b->site_count)
+        return false;
+    for (size_t i = 0; i < a->site_count; i++) {
+        if (!same_site(&a->sites[i], &b->sites[i]))
+            return false;
+    }
+    return true;
+}

@@ -19,7 +19,7 @@
 #include "core/headers.h"
 #include "core/snapshot.h"
 #include "core/upstream_http1.h"
-#include "net/connect.h"
+#include "net/transport.h"
 
 /* ---- groups ------------------------------------------------------------------------------- */
 
@@ -232,7 +232,7 @@ static void connect_to(struct upstream_server *server, struct exchange *x)
     }
     const struct addr *addr = &config->addrs[server->next_addr++ % config->addr_count];
     int fd = -1;
-    int error = net_connect(addr, &fd);
+    int error = transport_connect(addr, &fd);
     if (error != 0) {
         exchange_upstream_failed(x, OUTCOME_UPSTREAM_CONNECT, strerror(-error));
         return;
