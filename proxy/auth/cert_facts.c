@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
+#include "auth/policy.h"
 #include "auth/verdict.h"
 #include "base/mem.h"
 
@@ -209,6 +210,7 @@ static void facts_read_general_names(struct cert_facts *facts, const X509 *x509)
     for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
         int type = 0;
         const void *value = GENERAL_NAME_get0_value(sk_GENERAL_NAME_value(names, i), &type);
+        facts->has_dns_name |= type == GEN_DNS;
         if (type == GEN_DNS || type == GEN_EMAIL || type == GEN_URI)
             facts->has_nul_name |= string_has_nul(value);
         facts->name_count++;
@@ -242,11 +244,21 @@ static void facts_read_policy(struct cert_facts *facts, const X509 *x509)
     struct cert_policy_facts *policy = &facts->policy;
     policy->policies =
         facts_extension(facts, x509, NID_certificate_policies, OUTCOME_INVALID_POLICY);
-    for (int i = 0; i < sk_POLICYINFO_num(policy->policies); i++) {
-        const POLICYINFO *info = sk_POLICYINFO_value(policy->policies, i);
-        policy->has_any |= OBJ_obj2nid(info->policyid) == NID_any_policy;
-    }
     policy->mappings = facts_extension(facts, x509, NID_policy_mappings, OUTCOME_INVALID_POLICY);
+    if (sk_POLICYINFO_num(policy->policies) > POLICY_MAX ||
+        sk_POLICY_MAPPING_num(policy->mappings) > POLICY_MAX) {
+        facts->malformed |= VERDICT_ERROR_BIT(OUTCOME_INVALID_POLICY);
+        return;
+    }
+    for (int i = 0; i < sk_POLICYINFO_num(policy->policies); i++) {
+        const ASN1_OBJECT *oid = sk_POLICYINFO_value(policy->policies, i)->policyid;
+        policy->has_any |= OBJ_obj2nid(oid) == NID_any_policy;
+        /* RFC 5280 section 4.2.1.4: no policy more than once */
+        for (int j = 0; j < i; j++) {
+            if (OBJ_cmp(sk_POLICYINFO_value(policy->policies, j)->policyid, oid) == 0)
+                facts->malformed |= VERDICT_ERROR_BIT(OUTCOME_INVALID_POLICY);
+        }
+    }
     for (int i = 0; i < sk_POLICY_MAPPING_num(policy->mappings); i++) {
         const POLICY_MAPPING *pair = sk_POLICY_MAPPING_value(policy->mappings, i);
         /* RFC 5280 section 6.1.4 (a): anyPolicy in a mapping makes the path invalid. */
@@ -267,11 +279,35 @@ static void facts_read_policy(struct cert_facts *facts, const X509 *x509)
     ASN1_INTEGER_free(inhibit_any);
 }
 
+/* Reasons as bits, and a name relative to the CRL's issuer made whole (RFC 5280 section
+ * 4.2.1.13: the cRLIssuer if there is one, else the certificate's issuer). */
+static void facts_complete_point(const struct cert_facts *facts, DIST_POINT *point)
+{
+    point->dp_reasons = CRLDP_ALL_REASONS;
+    if (point->reasons != NULL) {
+        unsigned reasons = point->reasons->length > 0 ? point->reasons->data[0] : 0;
+        if (point->reasons->length > 1)
+            reasons |= (unsigned)point->reasons->data[1] << 8;
+        point->dp_reasons = (int)(reasons & CRLDP_ALL_REASONS);
+    }
+    if (point->distpoint == NULL)
+        return;
+    const X509_NAME *base = facts->issuer;
+    for (int i = 0; i < sk_GENERAL_NAME_num(point->CRLissuer); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(point->CRLissuer, i);
+        if (name->type == GEN_DIRNAME)
+            base = name->d.directoryName;
+    }
+    (void)DIST_POINT_set_dpname(point->distpoint, base);
+}
+
 static void facts_read_pointers(struct cert_facts *facts, const X509 *x509)
 {
     facts->crl_points =
         facts_extension(facts, x509, NID_crl_distribution_points, OUTCOME_CRITICAL_EXTENSION);
     facts->has_revocation_pointer = sk_DIST_POINT_num(facts->crl_points) > 0;
+    for (int i = 0; i < sk_DIST_POINT_num(facts->crl_points); i++)
+        facts_complete_point(facts, sk_DIST_POINT_value(facts->crl_points, i));
     AUTHORITY_INFO_ACCESS *access = X509_get_ext_d2i(x509, NID_info_access, NULL, NULL);
     for (int i = 0; i < sk_ACCESS_DESCRIPTION_num(access); i++) {
         const ACCESS_DESCRIPTION *item = sk_ACCESS_DESCRIPTION_value(access, i);

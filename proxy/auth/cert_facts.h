@@ -55,6 +55,7 @@ struct cert_facts {
     NAME_CONSTRAINTS *name_constraints; /* owned; NULL: none */
     size_t constraint_count;
     size_t name_count; /* subject, alternative names and common names */
+    bool has_dns_name; /* a dNSName among the alternative names */
     bool has_nul_name; /* a name with an embedded NUL */
     struct cert_policy_facts policy;
     CRL_DIST_POINTS *crl_points; /* owned; NULL: none */
