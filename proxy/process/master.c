@@ -16,8 +16,6 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "config/config_load.h"
-#include "net/listener.h"
 #include "process/master_private.h"
 #include "process/notify.h"
 #include "process/pid_file.h"
@@ -343,17 +341,4 @@ int master_run_with(const char *config_file, const struct master_parts *parts)
     }
     clear(&master);
     return master.exit_code;
-}
-
-int master_run(const char *config_file)
-{
-    static const struct master_parts PARTS = {
-        .config_load = config_load,
-        .config_free = config_free,
-        .snapshot_new = snapshot_new,
-        .snapshot_free = snapshot_free,
-        .listener_open = listener_open,
-        .worker_main = worker_main,
-    };
-    return master_run_with(config_file, &PARTS);
 }
