@@ -58,9 +58,10 @@ struct tls_connection { /* the SSL's application data */
     STACK_OF(X509) * presented;       /* owned; built when first asked for */
     struct tls_session_facts facts;   /* of the resumed session */
     struct tls_session_facts offered; /* of the session being made */
-    int64_t ends_at;     /* when the full handshake behind the session is too old to resume */
-    bool is_name_known;  /* the site was found by name */
-    bool allows_tickets; /* TLS 1.3: the client can resume with a key exchange */
+    int64_t ends_at;        /* when the full handshake behind the session is too old to resume */
+    bool is_name_known;     /* the site was found by name */
+    bool allows_tickets;    /* TLS 1.3: the client can resume with a key exchange */
+    bool has_master_secret; /* TLS 1.2: the client offers the extended master secret */
     bool is_established;
     bool is_offered;
     bool is_refused;  /* TLS 1.2: the ticket being made must be empty */

@@ -188,7 +188,7 @@ static int on_new_ticket(SSL *ssl, void *arg)
     connection->ends_at = clock_wall_s() + connection->listener->lifetime_s;
     /* RFC 7627 section 5.4: a session without the extended master secret is not bound to its
      * handshake and so to its certificate. */
-    bool is_resumable = SSL_get_extms_support(ssl) == 1 && ask_owner(connection);
+    bool is_resumable = connection->has_master_secret && ask_owner(connection);
     connection->is_refused = !is_resumable;
     return store_record(connection, ssl, is_resumable);
 }
