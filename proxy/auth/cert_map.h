@@ -1,7 +1,9 @@
 /* cert_map.h - from a certificate to a user: one-to-one, then many-to-one (iis-semantics.md 5).
  *
  * Immutable once built. One-to-one is a hash look-up of the whole certificate; many-to-one rules
- * are matched in order against the parsed names, first match wins.
+ * are matched in order against the parsed names, first match wins. What is not enabled is not even
+ * read. Values are compared as UTF-8, whatever their string type; a value with a NUL in it, or that
+ * cannot be decoded, matches nothing.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_AUTH_CERT_MAP_H
@@ -37,7 +39,8 @@ struct cert_map_result {
 struct cert_map_result cert_map_lookup(const struct cert_map *map, const struct cert *cert);
 
 /* The wildcard rule of many-to-one: `*` is any text, any number of them, everything else literal;
- * UTF-8, linear time. Case-insensitive folds Unicode simply or ASCII as documented. */
+ * UTF-8, linear time. Without case, A to Z are folded and nothing else: the result then depends on
+ * no locale and no Unicode version, and no letter is taken for another (K and the Kelvin sign). */
 bool cert_map_glob(struct str pattern, struct str value, bool case_sensitive);
 
 #endif

@@ -62,15 +62,22 @@ void access_log_header(unsigned fields, bool crlf, int64_t wall_s, struct text *
 /* One line with its newline. */
 void access_log_line(unsigned fields, bool crlf, const struct access_record *record,
                      struct text *out);
+/* The same, each text cut after max bytes and "..." put there instead. */
+void access_log_line_cut(unsigned fields, bool crlf, const struct access_record *record, size_t max,
+                         struct text *out);
 
 /* A worker's writer. fd is borrowed; -1: no log. */
 struct access_log;
 struct access_log *access_log_new(int fd, unsigned fields, bool crlf);
 void access_log_free(struct access_log *log); /* flushes */
-/* Buffers the line; writes the buffer out when 64 KiB are full. */
+/* Buffers the line; writes the buffer out when 64 KiB are full. To a pipe, terminal or socket,
+ * whose other writers are the other workers, lines leave in pieces of PIPE_BUF, which do not mix; a
+ * longer line is shortened by cutting its texts. */
 void access_log_write(struct access_log *log, const struct access_record *record);
-/* Writes what is buffered, whole lines only; on a full pipe the lines are dropped and counted. */
+/* Writes what is buffered, whole lines only; on a full pipe or disk the lines are dropped and
+ * counted. The end of a line whose start was written is kept for the next time. */
 void access_log_flush(struct access_log *log);
+/* Flushes to the old descriptor, then goes on with the new one. */
 void access_log_set_fd(struct access_log *log, int fd);
 uint64_t access_log_dropped(const struct access_log *log);
 

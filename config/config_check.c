@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+#include "config/config_check.h"
+
+#include "base/mem.h"
+#include "base/str.h"
+#include "config/config_address.h"
+#include "config/config_scalar.h"
+
+struct use { /* one binding of one site */
+    const struct config_site *site;
+    const struct config_binding *binding;
+    size_t site_index;
+    size_t binding_index;
+};
+
+struct host_use {                    /* one host under one binding */
+    const struct config_value *host; /* NULL: the site takes any */
+    const struct use *use;
+};
+
+static int compare_text(const char *a, const char *b)
+{
+    return strcmp(a == NULL ? "" : a, b == NULL ? "" : b);
+}
+
+static int compare_sites(const void *left, const void *right)
+{
+    const struct config_site *a = *(const struct config_site *const *)left;
+    const struct config_site *b = *(const struct config_site *const *)right;
+    int order = compare_text(a->name, b->name);
+    return order != 0 ? order : (a > b) - (a < b);
+}
+
+static void check_names(const struct config *config, struct error_list *errors)
+{
+    size_t count = config->site_count;
+    const struct config_site **sites = xcalloc(count + 1, sizeof *sites);
+    for (size_t i = 0; i < count; i++)
+        sites[i] = &config->sites[i];
+    qsort(sites, count, sizeof(struct config_site *), compare_sites);
+    for (size_t i = 1; i < count; i++) {
+        if (compare_text(sites[i - 1]->name, sites[i]->name) != 0)
+            continue;
+        errors_add(errors, sites[i]->mark,
+                   "sites[%zu].name: \"%s\" is also the name of the site at line %u",
+                   (size_t)(sites[i] - config->sites), sites[i]->name, sites[i - 1]->mark.line);
+    }
+    free(sites);
+}
+
+/* Port 0 is any free port, so http and https there are two. */
+static int compare_binding(const struct config_binding *a, const struct config_binding *b)
+{
+    if (a->port != b->port)
+        return a->port < b->port ? -1 : 1;
+    int order = compare_text(a->host, b->host);
+    if (order != 0 || a->port != 0 || a->is_https == b->is_https)
+        return order;
+    return a->is_https ? 1 : -1;
+}
+
+static int compare_uses(const void *left, const void *right)
+{
+    const struct use *a = left;
+    const struct use *b = right;
+    int order = compare_binding(a->binding, b->binding);
+    if (order != 0)
+        return order;
+    if (a->site_index != b->site_index)
+        return a->site_index < b->site_index ? -1 : 1;
+    return (a->binding_index > b->binding_index) - (a->binding_index < b->binding_index);
+}
+
+struct seen { /* first bindings of one port by scheme (0 http, 1 https) */
+    const struct config_binding *same[2];   /* this very address */
+    const struct config_binding *any[2];    /* 0.0.0.0 or :: */
+    const struct config_binding *family[2]; /* any address of the family */
+};
+
+/* 0.0.0.0 takes the port on every IPv4 address, :: on every IPv6 address. */
+static const struct config_binding *find_conflict(const struct seen *seen, bool is_any, bool other)
+{
+    if (seen->same[other] != NULL)
+        return seen->same[other];
+    if (seen->any[other] != NULL)
+        return seen->any[other];
+    return is_any ? seen->family[other] : NULL;
+}
+
+static void remember(struct seen *seen, const struct config_binding *binding, bool is_any)
+{
+    bool scheme = binding->is_https;
+    if (seen->same[scheme] == NULL)
+        seen->same[scheme] = binding;
+    if (seen->family[scheme] == NULL)
+        seen->family[scheme] = binding;
+    if (is_any && seen->any[scheme] == NULL)
+        seen->any[scheme] = binding;
+}
+
+/* The uses of one port, sorted by address. */
+static void check_schemes(const struct use *uses, size_t count, struct error_list *errors)
+{
+    struct seen families[2] = {0};
+    if (uses[0].binding->port == 0)
+        return;
+    for (size_t i = 0; i < count; i++) {
+        const struct config_binding *self = uses[i].binding;
+        bool is_v6 = strchr(self->host, ':') != NULL;
+        bool is_any = strcmp(self->host, is_v6 ? "::" : "0.0.0.0") == 0;
+        struct seen *seen = &families[is_v6];
+        if (i > 0 && strcmp(uses[i - 1].binding->host, self->host) != 0)
+            seen->same[0] = seen->same[1] = NULL;
+        const struct config_binding *other = find_conflict(seen, is_any, !self->is_https);
+        if (other != NULL)
+            errors_add(errors, self->url.mark,
+                       "sites[%zu].bindings[%zu]: http and https on one port: \"%s\" at line %u",
+                       uses[i].site_index, uses[i].binding_index, other->url.text,
+                       other->url.mark.line);
+        remember(seen, self, is_any);
+    }
+}
+
+static int compare_host_uses(const void *left, const void *right)
+{
+    const struct host_use *a = left;
+    const struct host_use *b = right;
+    int order = compare_text(a->host == NULL ? NULL : a->host->text,
+                             b->host == NULL ? NULL : b->host->text);
+    if (order != 0)
+        return order;
+    if (a->use->site_index != b->use->site_index)
+        return a->use->site_index < b->use->site_index ? -1 : 1;
+    return (a->host > b->host) - (a->host < b->host);
+}
+
+static void report_host(const struct host_use *self, const struct host_use *other,
+                        struct error_list *errors)
+{
+    const struct use *use = self->use;
+    if (self->host == NULL)
+        errors_add(errors, use->binding->url.mark,
+                   "sites[%zu].bindings[%zu]: a second site without `hosts` on this binding; the "
+                   "first is \"%s\"",
+                   use->site_index, use->binding_index, other->use->site->name);
+    else
+        errors_add(errors, self->host->mark,
+                   "sites[%zu].hosts: \"%s\" is given twice for the binding \"%s\"",
+                   use->site_index, self->host->text, use->binding->url.text);
+}
+
+/* The uses of one listening address. */
+static void check_hosts(const struct use *uses, size_t count, struct error_list *errors)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++)
+        total += uses[i].site->hosts.count + 1;
+    struct host_use *hosts = xcalloc(total, sizeof *hosts);
+    size_t filled = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct config_list *list = &uses[i].site->hosts;
+        bool is_again = i > 0 && uses[i - 1].site == uses[i].site;
+        if (is_again) {
+            errors_add(errors, uses[i].binding->url.mark,
+                       "sites[%zu].bindings[%zu]: \"%s\" is given twice", uses[i].site_index,
+                       uses[i].binding_index, uses[i].binding->url.text);
+            continue;
+        }
+        if (!list->is_set)
+            hosts[filled++] = (struct host_use){NULL, &uses[i]};
+        for (size_t j = 0; j < list->count; j++)
+            hosts[filled++] = (struct host_use){&list->items[j], &uses[i]};
+    }
+    if (filled > 1)
+        qsort(hosts, filled, sizeof *hosts, compare_host_uses);
+    for (size_t i = 1; i < filled; i++) {
+        bool is_one_any = (hosts[i].host == NULL) != (hosts[i - 1].host == NULL);
+        if (!is_one_any &&
+            (hosts[i].host == NULL || strcmp(hosts[i].host->text, hosts[i - 1].host->text) == 0))
+            report_host(&hosts[i], &hosts[i - 1], errors);
+    }
+    free(hosts);
+}
+
+static size_t collect_uses(const struct config *config, struct use **ret_uses)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < config->site_count; i++)
+        total += config->sites[i].binding_count;
+    struct use *uses = xcalloc(total + 1, sizeof *uses);
+    size_t count = 0;
+    for (size_t i = 0; i < config->site_count; i++) {
+        const struct config_site *site = &config->sites[i];
+        for (size_t j = 0; j < site->binding_count; j++) {
+            if (site->bindings[j].host != NULL)
+                uses[count++] = (struct use){site, &site->bindings[j], i, j};
+        }
+    }
+    if (count > 1)
+        qsort(uses, count, sizeof *uses, compare_uses);
+    *ret_uses = uses;
+    return count;
+}
+
+static void check_bindings(const struct config *config, struct error_list *errors)
+{
+    struct use *uses = NULL;
+    size_t count = collect_uses(config, &uses);
+    size_t port_start = 0;
+    size_t start = 0;
+    for (size_t i = 1; i <= count; i++) {
+        bool is_end = i == count;
+        if (is_end || compare_binding(uses[i].binding, uses[start].binding) != 0) {
+            check_hosts(&uses[start], i - start, errors);
+            start = i;
+        }
+        if (is_end || uses[i].binding->port != uses[port_start].binding->port) {
+            check_schemes(&uses[port_start], i - port_start, errors);
+            port_start = i;
+        }
+    }
+    free(uses);
+}
+
+static bool has_upstream(const struct config *config, struct str name, struct config_near *near)
+{
+    for (size_t i = 0; i < config->upstream_count; i++) {
+        const char *other = config->upstreams[i].name.text;
+        if (other != NULL && str_equal(name, str_of(other)))
+            return true;
+        if (other != NULL)
+            config_near_offer(near, name, other);
+    }
+    config_near_offer(near, name, "echo");
+    return false;
+}
+
+static void check_upstream(const struct config *config, const struct config_value *upstream,
+                           const char *place, struct error_list *errors)
+{
+    struct config_near near = {0};
+    struct config_url url = {0};
+    struct str text = str_of(upstream->text);
+    if (upstream->text == NULL || str_equal(text, STR("echo")))
+        return;
+    if (config_address_is_url(text)) {
+        const char *problem = config_address_server(text, &url);
+        if (problem == NULL && url.is_https)
+            problem = "https to an upstream is not supported by this version";
+        if (problem != NULL)
+            errors_add(errors, upstream->mark, "%s.upstream: %s", place, problem);
+        return;
+    }
+    if (has_upstream(config, text, &near))
+        return;
+    struct text name = {0};
+    config_scalar_add_quoted(&name, text);
+    if (near.text != NULL)
+        errors_add(errors, upstream->mark, "%s.upstream: no upstream %s; did you mean `%s`?", place,
+                   name.ptr, near.text);
+    else
+        errors_add(errors, upstream->mark, "%s.upstream: no upstream %s under `upstreams`", place,
+                   name.ptr);
+    text_clear(&name);
+}
+
+static bool is_same_mark(struct mark a, struct mark b)
+{
+    return a.line == b.line && a.column == b.column;
+}
+
+static void check_references(const struct config *config, struct error_list *errors)
+{
+    for (size_t i = 0; i < config->site_count; i++) {
+        const struct config_site *site = &config->sites[i];
+        struct text place = {0};
+        text_addf(&place, "sites[%zu]", i);
+        check_upstream(config, &site->access.upstream, place.ptr, errors);
+        text_add_cstr(&place, ".locations[]");
+        for (size_t j = 0; j < site->location_count; j++) {
+            const struct config_value *upstream = &site->locations[j].access.upstream;
+            /* An inherited one has been looked at. */
+            if (!is_same_mark(upstream->mark, site->access.upstream.mark))
+                check_upstream(config, upstream, place.ptr, errors);
+        }
+        text_clear(&place);
+    }
+}
+
+void config_check(const struct config *config, struct error_list *errors)
+{
+    check_names(config, errors);
+    check_bindings(config, errors);
+    check_references(config, errors);
+}

@@ -1,0 +1,74 @@
+/* cert_map_rules.h - many-to-one mappings, compiled: first match in the configured order wins.
+ *
+ * Every mapping hangs on one anchor: the literal, leading or trailing text of its rarest rule. A
+ * look-up visits only the mappings whose anchor occurs in the certificate, and those that have none
+ * (`*text*`). Private to the mapping files.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_AUTH_CERT_MAP_RULES_H
+#define PROXY_AUTH_CERT_MAP_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/x509.h>
+
+#include "auth/cert_map_glob.h"
+#include "auth/cert_map_index.h"
+#include "auth/cert_map_logon.h"
+#include "auth/cert_map_names.h"
+#include "base/errors.h"
+#include "config/config.h"
+
+struct cert_map_rule {
+    uint32_t slot;
+    bool is_folded;
+    char *text; /* owned; folded already when is_folded */
+    struct cert_map_pattern pattern;
+};
+
+struct cert_map_mapping {
+    char *name; /* owned */
+    bool deny;
+    uint32_t logon; /* unless deny */
+    struct cert_map_rule *rules;
+    size_t rule_count;
+};
+
+struct cert_map_anchor {
+    uint64_t key;
+    uint32_t mapping;
+};
+
+struct cert_map_lengths { /* bit n: some anchor of the slot has n bytes */
+    uint64_t prefix[2];   /* as written, folded */
+    uint64_t suffix[2];
+};
+
+struct cert_map_rules { /* start from {0} */
+    struct cert_map_slots slots;
+    struct cert_map_mapping *mappings; /* enabled ones that can match, in order */
+    uint32_t count;
+    struct cert_map_anchor *anchors; /* sorted by key, then mapping */
+    size_t anchor_count;
+    struct cert_map_index runs;       /* key to the first anchor that has it */
+    struct cert_map_lengths *lengths; /* one a slot */
+    uint32_t *unanchored;             /* in order */
+    size_t unanchored_count;
+};
+
+void cert_map_rules_load(struct cert_map_rules *rules, struct cert_map_logons *logons,
+                         const struct config_mapping *mapping, struct error_list *errors);
+void cert_map_rules_clear(struct cert_map_rules *rules);
+/* The first mapping that matches, or NULL. */
+const struct cert_map_mapping *cert_map_rules_find(const struct cert_map_rules *rules,
+                                                   const X509 *x509);
+
+/* cert_map_anchor.c: builds the anchors of the compiled mappings. */
+void cert_map_anchors_build(struct cert_map_rules *rules);
+/* The first mapping that matches the values, or rules->count. */
+uint32_t cert_map_anchors_find(const struct cert_map_rules *rules,
+                               const struct cert_map_values *values);
+
+#endif

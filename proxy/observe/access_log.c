@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#include "observe/access_log.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+/* The columns in the order IIS writes them, whatever the order they are configured in. */
+static const struct {
+    enum access_field field;
+    const char *name;
+} columns[] = {
+    {ACCESS_DATE, "date"},
+    {ACCESS_TIME, "time"},
+    {ACCESS_SITE_NAME, "s-sitename"},
+    {ACCESS_COMPUTER_NAME, "s-computername"},
+    {ACCESS_SERVER_IP, "s-ip"},
+    {ACCESS_METHOD, "cs-method"},
+    {ACCESS_URI_STEM, "cs-uri-stem"},
+    {ACCESS_URI_QUERY, "cs-uri-query"},
+    {ACCESS_SERVER_PORT, "s-port"},
+    {ACCESS_USER_NAME, "cs-username"},
+    {ACCESS_CLIENT_IP, "c-ip"},
+    {ACCESS_VERSION, "cs-version"},
+    {ACCESS_USER_AGENT, "cs(User-Agent)"},
+    {ACCESS_COOKIE, "cs(Cookie)"},
+    {ACCESS_REFERER, "cs(Referer)"},
+    {ACCESS_HOST, "cs-host"},
+    {ACCESS_STATUS, "sc-status"},
+    {ACCESS_SUBSTATUS, "sc-substatus"},
+    {ACCESS_WIN32_STATUS, "sc-win32-status"},
+    {ACCESS_BYTES_SENT, "sc-bytes"},
+    {ACCESS_BYTES_RECEIVED, "cs-bytes"},
+    {ACCESS_TIME_TAKEN, "time-taken"},
+};
+#define COLUMN_COUNT (sizeof columns / sizeof columns[0])
+
+/* The default of IIS 8 and later. */
+static const unsigned default_fields = ACCESS_DATE | ACCESS_TIME | ACCESS_SERVER_IP |
+                                       ACCESS_METHOD | ACCESS_URI_STEM | ACCESS_URI_QUERY |
+                                       ACCESS_SERVER_PORT | ACCESS_USER_NAME | ACCESS_CLIENT_IP |
+                                       ACCESS_USER_AGENT | ACCESS_REFERER | ACCESS_STATUS |
+                                       ACCESS_SUBSTATUS | ACCESS_WIN32_STATUS | ACCESS_TIME_TAKEN;
+
+/* Letters and digits only, so that user_agent and cs-user-agent point to cs(User-Agent). */
+static struct str core_of(struct str name, char ret_text[32])
+{
+    size_t len = 0;
+    for (size_t i = 0; i < name.len && len < 32; i++) {
+        if (ascii_is_alpha(name.ptr[i]) || ascii_is_digit(name.ptr[i]))
+            ret_text[len++] = ascii_lower(name.ptr[i]);
+    }
+    return str_make(ret_text, len);
+}
+
+static const char *probable_column(struct str wrong)
+{
+    char wrong_text[32];
+    char column_text[32];
+    struct str part = core_of(wrong, wrong_text);
+    for (size_t i = 0; part.len >= 3 && i < COLUMN_COUNT; i++) {
+        struct str whole = core_of(str_of(columns[i].name), column_text);
+        if (memmem(whole.ptr, whole.len, part.ptr, part.len) != NULL ||
+            memmem(part.ptr, part.len, whole.ptr, whole.len) != NULL)
+            return columns[i].name;
+    }
+    return NULL;
+}
+
+static void report_unknown(const struct config_value *value, struct error_list *errors)
+{
+    const char *probable = probable_column(str_of(value->text));
+    if (probable != NULL) {
+        errors_add(errors, value->mark, "unknown column '%s', did you mean '%s'?", value->text,
+                   probable);
+        return;
+    }
+    struct text known = {0};
+    for (size_t i = 0; i < COLUMN_COUNT; i++)
+        text_addf(&known, " %s", columns[i].name);
+    errors_add(errors, value->mark, "unknown column '%s', known are default%s", value->text,
+               known.ptr);
+    text_clear(&known);
+}
+
+static unsigned field_of(struct str name)
+{
+    if (str_equal_icase(name, STR("default")))
+        return default_fields;
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        if (str_equal_icase(name, str_of(columns[i].name)))
+            return columns[i].field;
+    }
+    return 0;
+}
+
+unsigned access_log_fields(const struct config_list *fields, struct error_list *errors)
+{
+    if (!fields->is_set)
+        return default_fields;
+    if (fields->count == 0)
+        errors_add(errors, fields->mark, "an access log needs at least one column");
+    unsigned bits = 0;
+    for (size_t i = 0; i < fields->count; i++) {
+        unsigned field = field_of(str_of(fields->items[i].text));
+        if (field == 0)
+            report_unknown(&fields->items[i], errors);
+        bits |= field;
+    }
+    return bits;
+}
+
+static void add_newline(struct text *out, bool crlf)
+{
+    text_add(out, crlf ? STR("\r\n") : STR("\n"));
+}
+
+void access_log_header(unsigned fields, bool crlf, int64_t wall_s, struct text *out)
+{
+    char time[CLOCK_TEXT_SIZE];
+    text_add(out, STR("#Software: mtls-proxy " MTLS_PROXY_VERSION));
+    add_newline(out, crlf);
+    text_add(out, STR("#Version: 1.0"));
+    add_newline(out, crlf);
+    text_add(out, STR("#Date: "));
+    text_add(out, clock_format_w3c(wall_s, time));
+    add_newline(out, crlf);
+    text_add(out, STR("#Fields:"));
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        if ((fields & columns[i].field) == 0)
+            continue;
+        text_add_char(out, ' ');
+        text_add_cstr(out, columns[i].name);
+    }
+    add_newline(out, crlf);
+}
+
+static void add_number(struct text *out, uint64_t value)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    text_add(out, str_make(digits + at, sizeof digits - at));
+}
+
+/* iis-semantics.md 2.6: blanks, control characters and DEL become '+', an empty value '-'; every
+ * other byte is kept. So no value can end a line or a column. */
+static void add_value(struct text *out, struct str value, size_t max)
+{
+    if (value.len == 0) {
+        text_add_char(out, '-');
+        return;
+    }
+    bool is_cut = value.len > max;
+    size_t start = out->len;
+    text_add(out, str_make(value.ptr, is_cut ? max : value.len));
+    for (size_t i = start; i < out->len; i++) {
+        unsigned char c = (unsigned char)out->ptr[i];
+        if (c <= 0x20 || c == 0x7f)
+            out->ptr[i] = '+';
+    }
+    if (is_cut)
+        text_add(out, STR("..."));
+}
+
+static struct str text_of(enum access_field field, const struct access_record *record)
+{
+    switch ((unsigned)field) {
+    case ACCESS_SITE_NAME:
+        return record->site;
+    case ACCESS_COMPUTER_NAME:
+        return record->computer;
+    case ACCESS_SERVER_IP:
+        return record->server_ip;
+    case ACCESS_METHOD:
+        return record->method;
+    case ACCESS_URI_STEM:
+        return record->uri_stem;
+    case ACCESS_URI_QUERY:
+        return record->uri_query;
+    case ACCESS_USER_NAME:
+        return record->user;
+    case ACCESS_CLIENT_IP:
+        return record->client_ip;
+    case ACCESS_VERSION:
+        return record->http_minor == 0 ? STR("HTTP/1.0") : STR("HTTP/1.1");
+    case ACCESS_USER_AGENT:
+        return record->user_agent;
+    case ACCESS_COOKIE:
+        return record->cookie;
+    case ACCESS_REFERER:
+        return record->referer;
+    case ACCESS_HOST:
+        return record->host;
+    default:
+        return STR("");
+    }
+}
+
+/* False when the column is a text. */
+static bool number_of(enum access_field field, const struct access_record *record,
+                      uint64_t *ret_value)
+{
+    switch ((unsigned)field) {
+    case ACCESS_SERVER_PORT:
+        *ret_value = record->server_port;
+        return true;
+    case ACCESS_STATUS:
+        *ret_value = record->status;
+        return true;
+    case ACCESS_SUBSTATUS:
+        *ret_value = record->substatus;
+        return true;
+    case ACCESS_WIN32_STATUS:
+        *ret_value = record->win32;
+        return true;
+    case ACCESS_BYTES_SENT:
+        *ret_value = record->bytes_sent;
+        return true;
+    case ACCESS_BYTES_RECEIVED:
+        *ret_value = record->bytes_received;
+        return true;
+    case ACCESS_TIME_TAKEN:
+        *ret_value = record->time_taken_ms;
+        return true;
+    default:
+        return false;
+    }
+}
+
+void access_log_line_cut(unsigned fields, bool crlf, const struct access_record *record, size_t max,
+                         struct text *out)
+{
+    char time[CLOCK_TEXT_SIZE];
+    struct str now = clock_format_w3c(record->wall_s, time);
+    size_t blank = str_find(now, ' ');
+    bool is_first = true;
+    for (size_t i = 0; i < COLUMN_COUNT; i++) {
+        enum access_field field = columns[i].field;
+        uint64_t number = 0;
+        if ((fields & field) == 0)
+            continue;
+        if (!is_first)
+            text_add_char(out, ' ');
+        is_first = false;
+        if (field == ACCESS_DATE)
+            text_add(out, str_make(now.ptr, blank));
+        else if (field == ACCESS_TIME)
+            text_add(out, str_skip(now, blank + 1));
+        else if (number_of(field, record, &number))
+            add_number(out, number);
+        else
+            add_value(out, text_of(field, record), max);
+    }
+    add_newline(out, crlf);
+}
+
+void access_log_line(unsigned fields, bool crlf, const struct access_record *record,
+                     struct text *out)
+{
+    access_log_line_cut(fields, crlf, record, SIZE_MAX, out);
+}
