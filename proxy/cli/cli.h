@@ -1,0 +1,23 @@
+/* cli.h - the sub-commands of mtls-proxy.
+ *
+ * Each gets the arguments from its own name on (argv[0] is "check") and returns the exit status;
+ * --help prints its usage on stdout and returns CLI_OK.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_CLI_CLI_H
+#define PROXY_CLI_CLI_H
+
+enum cli_status {
+    CLI_OK = 0,
+    CLI_FAILED = 1, /* configuration or run-time failure */
+    CLI_USAGE = 2,
+    CLI_CANNOT_BIND = 3,
+    CLI_REFUSED = 10 /* explain: the certificate is refused */
+};
+
+/* Makes a throwaway PKI and a starter configuration in a folder. */
+int cli_init(int argc, char **argv);
+/* Prints the version, the libraries and how the program was built. */
+int cli_version(int argc, char **argv);
+
+#endif
