@@ -33,7 +33,7 @@ lint-cppcheck:
 	    --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches --suppress=unmatchedSuppression \
 	    --cppcheck-build-dir=build/lint/cppcheck \
 	    --template='{file}:{line}: {severity}: {message} [{id}]' -D_GNU_SOURCE -U__cplusplus \
-	    -DMTLS_PROXY_VERSION='"$(VERSION)"' -Iproxy -I. config proxy
+	    -DMTLS_PROXY_VERSION='"$(VERSION)"' -Iproxy -I. --include=/usr/include/utlist.h --include=/usr/include/uthash.h config proxy
 	@echo "cppcheck: clean"
 
 # Not part of lint: gcc 12's analyzer still cries wolf on event-driven C.

@@ -137,8 +137,12 @@ class Proxy:
         record = self.access(stem, count)
         return tuple(int(record[key]) for key in ("sc-status", "sc-substatus", "sc-win32-status"))
 
-    def refusal(self, stem_or_text, start=0):
-        return fields_of(self.event(stem_or_text, start=start))
+    def refusal(self, site_name):
+        """The line that tells why a client of this site was refused, as a dict."""
+        line = self.errors.wait(
+            lambda one: " access.refused " in one and f'site="{site_name}"' in one)
+        assert line, f"no refusal of {site_name}:\n" + self.errors.text()
+        return fields_of(line)
 
     def signal(self, number):
         self.process.send_signal(number)

@@ -262,7 +262,8 @@ def test_echo_stands_alone():
         pattern = re.compile(r"127\.0\.0\.1:(\d+)")
         line = errors.wait(pattern.search) or out.wait(pattern.search)
         assert line, errors.text()
-        with socket.create_connection(("127.0.0.1", int(pattern.search(line).group(1)))) as sock:
+        with socket.create_connection(("127.0.0.1", int(pattern.search(line).group(1))),
+                                      timeout=20) as sock:
             client = tlsclient.Connection(sock)
             answer = client.request("POST", "/x?y", [("Accept", "application/json"),
                                                      ("X-Own", "1")], b"body")

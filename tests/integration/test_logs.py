@@ -199,9 +199,9 @@ def test_names_from_certificates_are_escaped(start, basics):
 
 def test_connections_without_a_byte_are_not_logged(start, basics):
     proxy = start(site(basics))
+    before = len(proxy.errors.lines)
     for _ in range(5):
         tlsclient.tcp(proxy).close()
-    before = len(proxy.errors.lines)
     tlsclient.fetch(proxy, "/fence", identity=basics.alice)
     proxy.access("/fence")
     assert len([line for line in proxy.access_lines.lines if not line.startswith("#")]) == 1

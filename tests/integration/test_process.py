@@ -234,19 +234,10 @@ def test_term_lets_the_running_request_finish(start, basics, backend):
         client.send(tlsclient.build(target="/long"))
         assert arrived.wait(DEADLINE)
         proxy.signal(signal.SIGTERM)
-        eventually(lambda: refuses(proxy), "new connections are refused")
+        proxy.event("master.stopping")
         gate.set()
         assert client.read_response().body == b"done"
     assert proxy.wait() == 0
-
-
-def refuses(proxy):
-    """No new connection gets as far as a TLS answer."""
-    try:
-        with socket.create_connection(proxy.address(), timeout=1):
-            return False
-    except OSError:
-        return True
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
@@ -329,7 +320,7 @@ def test_configuration_errors_are_exit_1(basics):
 
 def test_usr1_reopens_the_logs(basics, folder):
     log = file_log(folder, path=os.path.join(folder, "error.log"))
-    with quiet(configuration(site(basics), log=log, workers=2),
+    with FileLogged(configuration(site(basics), log=log, workers=2),
                os.path.join(folder, "error.log")) as proxy:
         tlsclient.fetch(proxy, "/before", identity=basics.alice)
         eventually(lambda: "/before" in read(folder + "/access.log"), "the line before")
@@ -351,7 +342,7 @@ def test_usr1_reopens_the_logs(basics, folder):
         assert os.stat(folder + "/access.log").st_mode & 0o777 == 0o640
 
 
-class quiet(Proxy):
+class FileLogged(Proxy):
     """A proxy whose error log is a file."""
 
     def __init__(self, config, error_log):

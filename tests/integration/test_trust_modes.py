@@ -58,7 +58,7 @@ def judge(proxy, case, version):
     assert (got[0], got[1], hex(got[2])) == (*case.expected[:2], hex(case.expected[2]))
     assert answer.status == got[0]
     if case.expected != ALLOWED:
-        refusal = proxy.refusal(f'site="{case.title}"')
+        refusal = proxy.refusal(case.title)
         assert refusal["status"] == "%d.%d" % case.expected[:2]
         assert refusal["win32"] == str(case.expected[2])
         if case.reason:
