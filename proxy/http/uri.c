@@ -51,7 +51,10 @@ static bool split_authority(struct str authority, struct str *ret_host, unsigned
          * we have chosen the site by the first one: refused. */
         host = str_make(authority.ptr, http1_span(authority, HTTP1_CHAR_HOST));
         rest = str_skip(authority, host.len);
-        if (host.len == 0 || str_equal(host, STR(".")) || (rest.len > 0 && rest.ptr[0] != ':'))
+        /* Without its root dot a name must still be one. */
+        if (host.len == 0 || str_equal(host, STR(".")) || str_ends_with_icase(host, STR("..")))
+            return false;
+        if (rest.len > 0 && rest.ptr[0] != ':')
             return false;
     }
     *ret_port = 0;
