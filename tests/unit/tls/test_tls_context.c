@@ -58,7 +58,7 @@ START_TEST(chooses_the_site_by_name)
             char name[64];
             link_open(&link, &world, ctx);
             if (CASES[i].name != NULL) {
-                ck_assert_int_eq(SSL_set_tlsext_host_name(link.client, CASES[i].name), 1);
+                link_set_name(&link, CASES[i].name);
             }
             ck_assert_msg(link_shake(&link), "%s", transport_error(&link.server));
             const struct config_site *site = tls_site_config(tls_transport_site(&link.server));
@@ -82,7 +82,7 @@ START_TEST(falls_back_to_the_first_site_when_all_have_hosts)
     world_load(&world);
     SSL_CTX *ctx = make_client(0, NULL);
     link_open(&link, &world, ctx);
-    ck_assert_int_eq(SSL_set_tlsext_host_name(link.client, "three.test"), 1);
+    link_set_name(&link, "three.test");
     ck_assert(link_shake(&link));
     ck_assert_str_eq(link_server_name(&link, name), "one");
     ck_assert_str_eq(tls_transport_server_name(&link.server), "three.test");
@@ -113,7 +113,7 @@ START_TEST(applies_every_setting_of_the_chosen_site)
             bool may_connect = !is_strict || VERSIONS[v] == TLS1_3_VERSION;
             link_open(&link, &world, ctx);
             if (is_strict) {
-                ck_assert_int_eq(SSL_set_tlsext_host_name(link.client, "strict.test"), 1);
+                link_set_name(&link, "strict.test");
             }
             ck_assert(link_shake(&link) == may_connect);
             if (may_connect) {
@@ -154,12 +154,12 @@ START_TEST(refuses_another_name_after_a_hello_retry_request)
         SSL_CTX *ctx = make_client(TLS1_3_VERSION, NULL);
         ck_assert_int_eq(SSL_CTX_set1_groups_list(ctx, groups), 1);
         link_open(&link, &world, ctx);
-        ck_assert_int_eq(SSL_set_tlsext_host_name(link.client, CASES[i].first), 1);
+        link_set_name(&link, CASES[i].first);
         ck_assert_int_eq(SSL_do_handshake(link.client), -1);
         link_turn(&link);
         ck_assert(!link.is_ready);
         /* RFC 8446 section 4.1.2 */
-        ck_assert_int_eq(SSL_set_tlsext_host_name(link.client, CASES[i].second), 1);
+        link_set_name(&link, CASES[i].second);
         ck_assert_msg(link_shake(&link) == CASES[i].is_good, "case %zu", i);
         if (!CASES[i].is_good) {
             ck_assert_str_eq(transport_error(&link.server),
