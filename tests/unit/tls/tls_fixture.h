@@ -322,6 +322,14 @@ static inline void link_open(struct link *link, struct world *world, SSL_CTX *cl
     SSL_set_connect_state(link->client);
 }
 
+/* The server name the client sends. */
+static inline void link_set_name(struct link *link, const char *name)
+{
+    char copy[256]; /* the macro casts const away */
+    (void)snprintf(copy, sizeof copy, "%s", name);
+    ck_assert_int_eq(SSL_set_tlsext_host_name(link->client, copy), 1);
+}
+
 static inline void link_turn(struct link *link)
 {
     ck_assert_int_ge(event_base_loop(link->world->base, EVLOOP_ONCE | EVLOOP_NONBLOCK), 0);
