@@ -104,6 +104,26 @@ void release_free(struct release *release)
     free(release);
 }
 
+static const struct snapshot_site *find_site(const struct snapshot *snapshot, const char *name)
+{
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        if (strcmp(snapshot->sites[i].config->name, name) == 0)
+            return &snapshot->sites[i];
+    }
+    return NULL;
+}
+
+bool release_keeps_policies(const struct snapshot *before, const struct snapshot *after)
+{
+    for (size_t i = 0; i < before->site_count; i++) {
+        const struct snapshot_site *old = &before->sites[i];
+        const struct snapshot_site *new = find_site(after, old->config->name);
+        if (new == NULL || memcmp(old->policy, new->policy, sizeof old->policy) != 0)
+            return false;
+    }
+    return true;
+}
+
 unsigned release_workers(const struct config *config)
 {
     if (config->workers != 0)

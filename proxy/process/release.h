@@ -40,6 +40,9 @@ MUST_USE int release_bind(struct release *release, struct listeners *listeners,
 /* Its processes must be gone. NULL is allowed. */
 void release_free(struct release *release);
 
+/* True when every site of the one is judged by the same trust policy in the other. */
+bool release_keeps_policies(const struct snapshot *before, const struct snapshot *after);
+
 /* The number of workers a configuration asks for: auto is one for each CPU we may run on. */
 unsigned release_workers(const struct config *config);
 /* "https://127.0.0.1:41234,..." with the real ports. */

@@ -115,8 +115,12 @@ void reload_switch(struct master *master, struct release *release)
     if (before == NULL || logs_differ(&before->logs, &release->logs))
         logs_write_header(&release->logs);
     generation_activate(release->generation);
-    if (before != NULL)
-        generation_drain(before->generation, timeouts->reload_grace, timeouts->reload_drain);
+    if (before != NULL) {
+        /* A request that starts now must not be judged by a policy that is no longer. */
+        bool is_same = release_keeps_policies(before->snapshot, release->snapshot);
+        generation_drain(before->generation, is_same ? timeouts->reload_grace : 0,
+                         timeouts->reload_drain);
+    }
     listeners_commit(master->listeners);
     log_serving(master);
     (void)notify_ready();
