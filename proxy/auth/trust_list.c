@@ -78,3 +78,13 @@ const struct trust_issuer_name *trust_issuer_list(const struct trust *trust, siz
     *ret_count = trust->issuer_list_count;
     return trust->issuer_list;
 }
+
+const struct cert *trust_misplaced(const struct trust *trust, size_t n)
+{
+    for (size_t i = 0; i < trust->member_count; i++) {
+        const struct trust_member *member = &trust->members[i];
+        if ((member->stores & TRUST_IN_ROOT) != 0 && !member->is_self_signed && n-- == 0)
+            return member->cert;
+    }
+    return NULL;
+}

@@ -120,7 +120,7 @@ void refusal_log_write(struct refusal_log *log, const struct exchange *x, enum o
     if (identity_has_certificate(identity) && x->shows_certificate)
         add_certificate(&line, certificate_at_fault(identity, verdict));
     struct text fix = {0};
-    fix_sentence(x->site->config, outcome, verdict, &fix);
+    fix_sentence(x->site, outcome, verdict, &fix);
     text_add_cstr(&line, " fix=");
     text_add_quoted(&line, text_str(&fix));
     text_clear(&fix);

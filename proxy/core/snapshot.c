@@ -252,9 +252,9 @@ static bool same_site(const struct snapshot_site *a, const struct snapshot_site 
 {
     if (reads_mapping_files(a->config) || (a->trust == NULL) != (b->trust == NULL))
         return false;
-    return a->trust == NULL || (memcmp(a->policy, b->policy, sizeof a->policy) == 0 &&
-                                memcmp(trust_revocation_digest(a->trust),
-                                       trust_revocation_digest(b->trust), 32) == 0);
+    return a->trust == NULL ||
+           (memcmp(a->policy, b->policy, sizeof a->policy) == 0 &&
+            memcmp(trust_revocation_digest(a->trust), trust_revocation_digest(b->trust), 32) == 0);
 }
 
 bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b)

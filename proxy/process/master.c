@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -250,6 +251,7 @@ static void clear(struct master *master)
     if (master->pid_file != NULL)
         pid_file_remove(master->pid_file);
     free(master->pid_file);
+    log_configure(STDERR_FILENO, LOG_LEVEL_NOTICE, false);
     listeners_free(master->listeners);
     release_free(master->logging);
     privileges_clear(&master->privileges);
@@ -307,6 +309,11 @@ static enum master_exit prepare(struct master *master, struct release *release)
                   strerrordesc_np(-error));
         return MASTER_CANNOT_BIND;
     }
+    if (!add_events(master)) {
+        log_error("master.start", "reason=\"the event loop cannot be set up\"");
+        return MASTER_FAILED;
+    }
+    /* Last: whoever reads the number may send a signal at once. */
     if (config->pid_file.text != NULL) {
         error = pid_file_write(config->pid_file.text);
         if (error < 0) {
@@ -315,16 +322,45 @@ static enum master_exit prepare(struct master *master, struct release *release)
         }
         master->pid_file = xstrdup(config->pid_file.text);
     }
-    if (add_events(master))
-        return MASTER_OK;
-    log_error("master.start", "reason=\"the event loop cannot be set up\"");
-    return MASTER_FAILED;
+    return MASTER_OK;
+}
+
+/* Descriptors 0 to 2 must be taken: else a socket becomes "stderr" and is sent the log. */
+static void take_standard_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+/* A HUP or USR1 during the start would kill us; it is handled once everything stands. */
+static void hold_signals(void)
+{
+    sigset_t held;
+    (void)sigemptyset(&held);
+    (void)sigaddset(&held, SIGHUP);
+    (void)sigaddset(&held, SIGUSR1);
+    (void)sigaddset(&held, SIGUSR2);
+    (void)sigprocmask(SIG_BLOCK, &held, NULL);
+}
+
+/* All of them, whatever mask we inherited. */
+static void let_signals_in(void)
+{
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 int master_run_with(const char *config_file, const struct master_parts *parts)
 {
     struct master master = {.parts = parts, .config_file = config_file, .next_number = 1};
     struct error_list errors = {0};
+    take_standard_descriptors();
+    hold_signals();
     struct release *release = load_first(&master, &errors);
     print_errors(&errors);
     errors_clear(&errors);
@@ -334,11 +370,12 @@ int master_run_with(const char *config_file, const struct master_parts *parts)
     }
     master.exit_code = prepare(&master, release);
     if (master.exit_code == MASTER_OK) {
+        let_signals_in();
         reload_start_generation(&master, release);
         (void)event_base_dispatch(master.base);
         assert(master.releases == NULL);
         log_notice("master.stopped", "exit=%d", (int)master.exit_code);
     }
     clear(&master);
-    return master.exit_code;
+    return (int)master.exit_code;
 }

@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -121,10 +123,25 @@ static int become(const struct privileges *privileges)
     return 0;
 }
 
+/* A master that is not root may have been given CAP_NET_BIND_SERVICE; a worker binds nothing. */
+static int drop_capabilities(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
+    if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+        return -errno;
+    return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
+}
+
 int privileges_drop(const struct privileges *privileges)
 {
     if (privileges->is_dropping) {
         int error = become(privileges);
+        if (error < 0)
+            return error;
+    }
+    if (geteuid() != 0) {
+        int error = drop_capabilities();
         if (error < 0)
             return error;
     }
