@@ -111,7 +111,10 @@ static bool is_trusted(const struct query *query, const struct crl *crl)
     struct chain_pool *pool = query->pool;
     if (crl->is_weak && !pool->trust->weak_allow)
         return false;
-    for (size_t i = query->element + 1; i < query->path->len; i++) {
+    /* A CRL signer may be covered by its own indirect CRL: its issuer said so in the distribution
+     * point. A certificate that shares its issuer's name gets no such say about itself. */
+    bool is_own = query->is_nested && !query->cert->facts->is_self_issued;
+    for (size_t i = query->element + (is_own ? 0 : 1); i < query->path->len; i++) {
         if (is_signer(pool, crl, query->path->nodes[i]))
             return true;
     }
