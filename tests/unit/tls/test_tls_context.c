@@ -102,6 +102,8 @@ START_TEST(applies_every_setting_of_the_chosen_site)
     struct site_setup *strict = world_add_site(&world, "strict", STRICT);
     open_site->asks = false;
     strict->config.tls.min_version = TLS1_3_VERSION;
+    char suite[] = "TLS_AES_256_GCM_SHA384";
+    strict->config.tls.ciphersuites.text = suite;
     strict->issuers = &issuer;
     strict->issuer_count = 1;
     world_load(&world);
@@ -118,6 +120,7 @@ START_TEST(applies_every_setting_of_the_chosen_site)
             ck_assert(link_shake(&link) == may_connect);
             if (may_connect) {
                 const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(link.client);
+                ck_assert((tls_transport_cipher_bits(&link.server) == 256) == is_strict);
                 ck_assert_int_eq(names == NULL ? 0 : sk_X509_NAME_num(names), is_strict);
                 ck_assert((tls_transport_peer_leaf(&link.server) != NULL) == is_strict);
                 ck_assert(!is_strict || X509_NAME_cmp(sk_X509_NAME_value(names, 0),
@@ -326,6 +329,9 @@ START_TEST(says_what_is_wrong_with_a_file)
     files->chain.text = missing;
     expect_message(site, false, 4,
                    "cannot read /nonexistent/server.pem: No such file or directory");
+    char device[] = "/dev/null";
+    files->chain.text = device;
+    expect_message(site, false, 4, "Not a regular file");
     files->chain.text = world.files.folder;
     expect_message(site, false, 4, "Is a directory");
     *files = good;
