@@ -6,6 +6,8 @@
 
 #include "config/config_yaml.h"
 
+enum { LOCATIONS_MAX = 10000 };
+
 struct pending { /* a location while its neighbours are sorted out */
     struct config_cursor at;
     struct str path;        /* normalised; ptr NULL: unusable */

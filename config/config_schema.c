@@ -104,7 +104,8 @@ static const struct config_table keepalive_table = {TABLE(config_upstream, keepa
 
 static const struct config_key upstream_rows[] = {
     {.name = "servers", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED,
-     ROW(config_upstream, servers), COUNT(config_upstream, server_count), .table = &server_table,
+     ROW(config_upstream, servers), COUNT(config_upstream, server_count), .max = 1000,
+     .table = &server_table,
      .after = config_server_after, .doc = "the servers"},
     /* Its fields lie in the upstream itself: the same base. */
     {.name = "keepalive", .type = CONFIG_TABLE, .offset = 0, .size = sizeof(struct config_upstream),
@@ -234,9 +235,9 @@ static const struct config_key root_rows[] = {
     {.name = "compat", .type = CONFIG_TABLE, ROW(config, compat), .table = &compat_table,
      .doc = "single behaviours; an explicit key wins over `compatibility`"},
     {.name = "sites", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED, ROW(config, sites),
-     COUNT(config, site_count), .table = &config_schema_site, .doc = "the sites"},
+     COUNT(config, site_count), .max = 10000, .table = &config_schema_site, .doc = "the sites"},
     {.name = "upstreams", .type = CONFIG_NAMED, ROW(config, upstreams),
-     COUNT(config, upstream_count), .table = &upstream_table, .after = config_upstream_after,
+     COUNT(config, upstream_count), .max = 10000, .table = &upstream_table, .after = config_upstream_after,
      .fallback = "{}", .doc = "named groups of servers"},
     {.name = "log", .type = CONFIG_TABLE, ROW(config, log), .table = &log_table, .doc = "logs"},
     {.name = "limits", .type = CONFIG_TABLE, ROW(config, limits), .table = &limits_table,

@@ -297,7 +297,7 @@ void config_server_after(const struct config_cursor *at, void *server)
     struct config_cursor where = below(at, "url", config_decode_find(at, "url"));
     const char *problem = config_address_server(str_of(self->url.text), &url);
     if (problem == NULL && url.is_https)
-        problem = "https to an upstream is not supported by this version";
+        problem = CONFIG_NO_UPSTREAM_HTTPS;
     if (problem != NULL) {
         config_decode_error(&where, "%s", problem);
         return;
