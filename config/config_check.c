@@ -194,9 +194,11 @@ static void check_hosts(const struct use *uses, size_t count, struct check *chec
         const struct config_list *list = &uses[i].site->hosts;
         bool is_again = i > 0 && uses[i - 1].site == uses[i].site;
         if (is_again) {
-            report(check, uses[i].binding->url.mark,
-                   "sites[%zu].bindings[%zu]: \"%s\" is given twice", uses[i].site_index,
-                   uses[i].binding_index, uses[i].binding->url.text);
+            /* http and https on one port is reported as that. */
+            if (uses[i - 1].binding->is_https == uses[i].binding->is_https)
+                report(check, uses[i].binding->url.mark,
+                       "sites[%zu].bindings[%zu]: \"%s\" is given twice", uses[i].site_index,
+                       uses[i].binding_index, uses[i].binding->url.text);
             continue;
         }
         if (!list->is_set)

@@ -191,7 +191,8 @@ static const struct config_key forward_rows[] = {
      .doc = "headers that carry the client's certificate: rfc9440 (`Client-Cert`), "
             "rfc9440-chain (also `Client-Cert-Chain`)"},
     {.name = "headers", .type = CONFIG_NAMED, ROW(config_forward, headers),
-     COUNT(config_forward, header_count), .max = 64, .table = &header_table, .after = config_header_check,
+     COUNT(config_forward, header_count), .max = 64, .table = &header_table,
+     .after = config_header_check,
      .fallback = "{}", .doc = "further headers: name to template with fields in braces"},
     {.name = "authorization", .type = CONFIG_CHOICE, ROW(config_forward, authorization_basic),
      .words = authorization_words, .fallback = "none",
