@@ -135,12 +135,16 @@ static size_t item_count(const struct config_cursor *at)
     return (size_t)(at->node->data.sequence.items.top - at->node->data.sequence.items.start);
 }
 
+/* Of rows that say nothing: more belongs into files of their own. */
+#define LIST_MAX ((uint64_t)100000)
+
 /* Rows of lists may bound the number of items, so that a careless file stays cheap. */
 static bool check_count(const struct config_cursor *at, const struct config_key *key, size_t count)
 {
-    if (key->max == 0 || count <= key->max)
+    uint64_t most = key->max == 0 ? LIST_MAX : key->max;
+    if (count <= most)
         return true;
-    config_decode_error(at, "more than %llu items", (unsigned long long)key->max);
+    config_decode_error(at, "more than %llu items", (unsigned long long)most);
     return false;
 }
 

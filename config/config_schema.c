@@ -104,8 +104,7 @@ static const struct config_table keepalive_table = {TABLE(config_upstream, keepa
 
 static const struct config_key upstream_rows[] = {
     {.name = "servers", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED,
-     ROW(config_upstream, servers), COUNT(config_upstream, server_count), .max = 1000,
-     .table = &server_table,
+     ROW(config_upstream, servers), COUNT(config_upstream, server_count), .table = &server_table,
      .after = config_server_after, .doc = "the servers"},
     /* Its fields lie in the upstream itself: the same base. */
     {.name = "keepalive", .type = CONFIG_TABLE, .offset = 0, .size = sizeof(struct config_upstream),
@@ -208,7 +207,7 @@ static const struct config_key sessions_rows[] = {
     {.name = "store", .type = CONFIG_NUMBER, ROW(config_sessions, store), .min = 0,
      .max = 10000000, .fallback = "20000", .doc = "TLS sessions remembered; 0: none"},
     {.name = "lifetime", .type = CONFIG_DURATION, ROW(config_sessions, lifetime_ms), .min = SECOND,
-     .max = 7 * DAY, .fallback = "2h", .doc = "a session can be resumed for this long"},
+     .max = 7 * (uint64_t)DAY, .fallback = "2h", .doc = "a session can be resumed for this long"},
     {.name = "tickets", .type = CONFIG_CHOICE, ROW(config_sessions, tickets),
      .words = tickets_words, .fallback = "tls12", .doc = "session tickets: off, tls12 or all"},
     {.name = "ticket_keys", .type = CONFIG_PATH, .flags = CONFIG_NULLABLE,
@@ -237,8 +236,7 @@ static const struct config_key root_rows[] = {
     {.name = "sites", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED, ROW(config, sites),
      COUNT(config, site_count), .max = 10000, .table = &config_schema_site, .doc = "the sites"},
     {.name = "upstreams", .type = CONFIG_NAMED, ROW(config, upstreams),
-     COUNT(config, upstream_count), .max = 10000, .table = &upstream_table,
-     .after = config_upstream_after,
+     COUNT(config, upstream_count), .table = &upstream_table, .after = config_upstream_after,
      .fallback = "{}", .doc = "named groups of servers"},
     {.name = "log", .type = CONFIG_TABLE, ROW(config, log), .table = &log_table, .doc = "logs"},
     {.name = "limits", .type = CONFIG_TABLE, ROW(config, limits), .table = &limits_table,
