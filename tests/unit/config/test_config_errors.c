@@ -102,6 +102,8 @@ static const struct bad bad_values[] = {
      "sites[0].mapping.one_to_one[0].certificate: sha256: takes 64 hexadecimal digits"},
     {SITE "    mapping: { many_to_one: [{ name: a }] }\n", 4, 30,
      "sites[0].mapping.many_to_one[0].user: is missing; only `permission: deny` does without"},
+    {SITE "    mapping: { many_to_one: [{ name: a, user: u }, { name: a, user: u }] }\n", 4, 60,
+     "sites[0].mapping.many_to_one: the name \"a\" is given twice, first at line 4"},
     {SITE "    accounts: { a: { state: gone } }\n", 4, 29,
      "sites[0].accounts.a.state: expected one of enabled, disabled, password_expired, "
      "logon_type_denied, found \"gone\""},
