@@ -336,8 +336,9 @@ END_TEST
 START_TEST(finds_the_same_mapping_as_a_walk_in_order)
 {
     enum { MAPPINGS = 60, CERTS = 300 };
-    static const char *const pieces[] = {"*",   "a",   "b",  "ab",  "A",   "a*", "*b",
-                                         "*a*", "a*b", "B*", "aab", "*ab", "ba*"};
+    static const char *const pieces[] = {
+        "*",  "a",   "b",   "ab",  "A",      "a*",     "*b",       "*a*",      "a*b",
+        "B*", "aab", "*ab", "ba*", "*abba*", "*aaaa*", "a*abab*b", "*baab*a*", "*bbbb*"};
     static const char *const names[] = {"CN", "OU"};
     srandom(7);
     for (int round = 0; round < 10; round++) {
@@ -359,10 +360,10 @@ START_TEST(finds_the_same_mapping_as_a_walk_in_order)
         struct cert_map *map = load();
         for (int c = 0; c < CERTS / 10; c++) {
             struct attribute subject[4];
-            char values[4][5];
+            char values[4][400];
             size_t count = (size_t)(random() % 4) + 1;
             for (size_t i = 0; i < count; i++) {
-                int len = (int)(random() % 5);
+                int len = (int)(random() % (i == 3 ? 400 : 12));
                 for (int k = 0; k < len; k++)
                     values[i][k] = "abAB"[random() % 4];
                 subject[i] =
