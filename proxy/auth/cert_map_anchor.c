@@ -235,7 +235,7 @@ static bool rule_matches(const struct cert_map_rule *rule, const struct cert_map
     /* Any value of the type will do, wherever it stands: iis-semantics.md 5.3. */
     for (size_t i = values->starts[rule->slot]; i < values->starts[rule->slot + 1]; i++) {
         const struct cert_map_value *value = &values->items[i];
-        if (cert_map_pattern_matches(&rule->pattern, rule->is_folded ? value->folded : value->text))
+        if (cert_map_pattern_matches(&rule->pattern, cert_map_value_str(value, rule->is_folded)))
             return true;
     }
     return false;
@@ -332,9 +332,9 @@ uint32_t cert_map_anchors_find(const struct cert_map_rules *rules,
     for (uint32_t slot = 0; slot < rules->slots.count; slot++) {
         for (size_t i = values->starts[slot]; i < values->starts[slot + 1]; i++) {
             if (rules->slots.items[slot].is_compared)
-                visit_text(&search, slot, false, values->items[i].text);
+                visit_text(&search, slot, false, cert_map_value_str(&values->items[i], false));
             if (rules->slots.items[slot].is_folded)
-                visit_text(&search, slot, true, values->items[i].folded);
+                visit_text(&search, slot, true, cert_map_value_str(&values->items[i], true));
         }
     }
     if (search.skipped_grams)
