@@ -264,8 +264,9 @@ struct config_log {
 };
 
 struct config {
-    char *file;       /* as given; the marks borrow it */
-    unsigned workers; /* 0 is auto */
+    char *file;           /* as given; the marks borrow it */
+    uint64_t source_hash; /* of the file's bytes (FNV-1a): is this the same text as before? */
+    unsigned workers;     /* 0 is auto */
     struct mark workers_mark;
     struct config_value user;
     struct config_value pid_file;

@@ -2,6 +2,7 @@
 #include "config/config_address.h"
 
 #include <arpa/inet.h>
+#include <string.h>
 #include <sys/un.h>
 
 enum { PORT_HTTP = 80, PORT_HTTPS = 443, PORT_MAX = 65535 };

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/config_check.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/mem.h"
 #include "base/str.h"
 #include "config/config_address.h"

@@ -3,9 +3,13 @@
 
 #include <assert.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "config/config_field.h"
+#include "config/config_inline.h"
 #include "config/config_scalar.h"
 #include "config/config_yaml.h"
 
@@ -293,4 +297,5 @@ void config_decode(struct config_reader *reader)
                                  .node = yaml_document_get_root_node(reader->document)};
     config_decode_defaults(&root, &config_schema, reader->config);
     config_decode_table(&root, &config_schema, reader->config);
+    config_inline_upstreams(&root);
 }

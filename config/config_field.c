@@ -2,6 +2,8 @@
 #include "config/config_field.h"
 
 #include <assert.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "config/config_expect.h"
 #include "config/config_scalar.h"

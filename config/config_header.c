@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/config_header.h"
 
+#include <string.h>
+
 #include "config/config_scalar.h"
 
 static const char *const template_fields[] = {

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +46,14 @@ void config_free(struct config *config)
     free(storage);
     free(config->file);
     free(config);
+}
+
+static uint64_t hash_source(const char *bytes, size_t len)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < len; i++)
+        hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
 }
 
 static struct str folder_of(const char *file)
@@ -107,6 +117,7 @@ struct config *config_parse(const char *file, const char *bytes, size_t len,
     size_t count_before = errors->count;
     struct config *config = config_new(file);
     struct storage *storage = config->storage;
+    config->source_hash = hash_source(bytes, len);
     storage->has_document =
         config_yaml_load(config->file, str_make(bytes, len), errors, &storage->document);
     if (storage->has_document)

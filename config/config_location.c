@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/config_location.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "config/config_yaml.h"
 
 struct pending { /* a location while its neighbours are sorted out */

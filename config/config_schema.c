@@ -45,7 +45,8 @@ static const struct config_word weak_words[] = {
 static const struct config_key compat_rows[] = {
     {.name = "root_mix", .type = CONFIG_CHOICE, ROW(config_compat, root_mix),
      .words = root_mix_words, .fallback = "strict",
-     .doc = "a certificate in `trust.root` that is not self-signed: refuse everyone, only filter the issuer list, or ignore"},
+     .doc = "a certificate in `trust.root` that is not self-signed: refuses everyone, only "
+            "chains through it pass, or no effect"},
     {.name = "client_auth_issuers", .type = CONFIG_CHOICE,
      ROW(config_compat, client_auth_issuers_documented),
      .words = client_auth_issuers_words, .fallback = "observed",
@@ -58,7 +59,8 @@ static const struct config_key compat_rows[] = {
      .doc = "the 16 KiB limit of the root store of Windows Server 2012"},
     {.name = "post_handshake", .type = CONFIG_CHOICE, ROW(config_compat, post_handshake),
      .words = post_handshake_words, .fallback = "500",
-     .doc = "answer when a certificate is asked for late over TLS 1.3 and the client cannot give one"},
+     .doc = "answer when a certificate is asked for late over TLS 1.3 and the client "
+            "cannot give one"},
     {.name = "empty_trusted_issuers", .type = CONFIG_CHOICE,
      ROW(config_compat, empty_trusted_issuers_deny),
      .words = empty_issuers_words, .fallback = "unbound",
@@ -74,7 +76,7 @@ static const struct config_key compat_rows[] = {
      .doc = "quotes in the names that Application Request Routing writes"},
     {.name = "weak", .type = CONFIG_CHOICE, ROW(config_compat, weak_allow),
      .words = weak_words, .fallback = "reject",
-     .doc = "weak keys and signatures in a client's chain"},
+     .doc = "MD5 signatures and RSA keys below 1024 bits in a client's chain"},
 };
 static const struct config_table compat_table = {TABLE(config_compat, compat_rows)};
 
@@ -82,15 +84,16 @@ static const struct config_table compat_table = {TABLE(config_compat, compat_row
 
 static const struct config_key server_rows[] = {
     {.name = "url", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED, ROW(config_server, url),
-     .doc = "http://host:port or unix:/path; required"},
+     .doc = "http://host:port or unix:/path"},
     {.name = "weight", .type = CONFIG_NUMBER, ROW(config_server, weight), .min = 1, .max = 1000,
      .fallback = "1", .doc = "share of the requests"},
 };
-static const struct config_table server_table = {TABLE(config_server, server_rows)};
+const struct config_table config_server_table = {TABLE(config_server, server_rows)};
 
 static const struct config_key keepalive_rows[] = {
     {.name = "connections", .type = CONFIG_NUMBER, ROW(config_upstream, keepalive_connections),
-     .min = 0, .max = 100000, .fallback = "32", .doc = "idle connections kept, per worker; 0: none"},
+     .min = 0, .max = 100000, .fallback = "32",
+     .doc = "idle connections kept, per worker; 0: none"},
     {.name = "idle", .type = CONFIG_DURATION, ROW(config_upstream, keepalive_idle_ms),
      .min = MS, .max = DAY, .fallback = "60s", .doc = "an idle connection is closed after this"},
     {.name = "requests", .type = CONFIG_NUMBER, ROW(config_upstream, keepalive_requests),
@@ -101,13 +104,13 @@ static const struct config_table keepalive_table = {TABLE(config_upstream, keepa
 
 static const struct config_key upstream_rows[] = {
     {.name = "servers", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED,
-     ROW(config_upstream, servers), COUNT(config_upstream, server_count), .table = &server_table,
-     .after = config_server_after, .doc = "the servers; required"},
+     ROW(config_upstream, servers), COUNT(config_upstream, server_count), .table = &config_server_table,
+     .after = config_server_after, .doc = "the servers"},
     /* Its fields lie in the upstream itself: the same base. */
     {.name = "keepalive", .type = CONFIG_TABLE, .offset = 0, .size = sizeof(struct config_upstream),
      .table = &keepalive_table, .doc = "connections kept for the next request"},
 };
-static const struct config_table upstream_table = {
+const struct config_table config_upstream_table = {
     TABLE(config_upstream, upstream_rows), .name_at = offsetof(struct config_upstream, name)};
 
 /* --- the process ------------------------------------------------------------------------------ */
@@ -122,7 +125,8 @@ static const struct config_word access_path_words[] = {
 static const struct config_word format_words[] = {
     {"w3c", 0, false}, {"json", 1, true}, {"combined", 2, true}, {0}};
 static const struct config_word fields_words[] = {{"default", 0, false}, {0}};
-static const struct config_word newline_words[] = {{"lf", false, false}, {"crlf", true, false}, {0}};
+static const struct config_word newline_words[] = {
+    {"lf", false, false}, {"crlf", true, false}, {0}};
 
 static const struct config_key log_error_rows[] = {
     {.name = "path", .type = CONFIG_PATH, ROW(config_log, error_path), .words = error_path_words,
@@ -188,8 +192,10 @@ static const struct config_key timeouts_rows[] = {
     TIMEOUT(response, MS, DAY, "60s", "between two reads from an upstream server"),
     TIMEOUT(queue, 0, HOUR, "10s", "waiting for a free connection to an upstream"),
     TIMEOUT(stop, 0, DAY, "30s", "requests in flight may finish when the proxy stops"),
-    TIMEOUT(reload_drain, 0, 30 * (uint64_t)DAY, "10m", "requests in flight may finish after a reload"),
-    TIMEOUT(reload_grace, 0, HOUR, "5s", "idle connections of the old configuration live on after a reload"),
+    TIMEOUT(reload_drain, 0, 30 * (uint64_t)DAY, "10m",
+            "requests in flight may finish after a reload"),
+    TIMEOUT(reload_grace, 0, HOUR, "5s",
+            "idle connections of the old configuration live on after a reload"),
     TIMEOUT(tunnel, MS, 30 * (uint64_t)DAY, "1h", "between two reads of an upgraded connection"),
 };
 static const struct config_table timeouts_table = {TABLE(config_timeouts, timeouts_rows)};
@@ -218,7 +224,8 @@ static const struct config_key root_rows[] = {
      .words = auto_words, .fallback = "auto", .after = config_workers_mark,
      .doc = "processes; auto: one per CPU; a change needs a restart"},
     {.name = "user", .type = CONFIG_TEXT, .flags = CONFIG_NULLABLE, ROW(config, user),
-     .fallback = "null", .doc = "user to run as when started as root; null: mtls-proxy, else nobody"},
+     .fallback = "null",
+     .doc = "user to run as when started as root; null: mtls-proxy, else nobody"},
     {.name = "pid_file", .type = CONFIG_PATH, .flags = CONFIG_NULLABLE, ROW(config, pid_file),
      .fallback = "null", .doc = "file for the process id of the master; null: none"},
     {.name = "compatibility", .type = CONFIG_CHOICE, ROW(config, profile), .words = profile_words,
@@ -227,9 +234,9 @@ static const struct config_key root_rows[] = {
     {.name = "compat", .type = CONFIG_TABLE, ROW(config, compat), .table = &compat_table,
      .doc = "single behaviours; an explicit key wins over `compatibility`"},
     {.name = "sites", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED, ROW(config, sites),
-     COUNT(config, site_count), .table = &config_schema_site, .doc = "the sites; required"},
+     COUNT(config, site_count), .table = &config_schema_site, .doc = "the sites"},
     {.name = "upstreams", .type = CONFIG_NAMED, ROW(config, upstreams),
-     COUNT(config, upstream_count), .table = &upstream_table, .after = config_upstream_after,
+     COUNT(config, upstream_count), .table = &config_upstream_table, .after = config_upstream_after,
      .fallback = "{}", .doc = "named groups of servers"},
     {.name = "log", .type = CONFIG_TABLE, ROW(config, log), .table = &log_table, .doc = "logs"},
     {.name = "limits", .type = CONFIG_TABLE, ROW(config, limits), .table = &limits_table,

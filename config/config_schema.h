@@ -77,6 +77,8 @@ struct config_table {
     config_field_fn finish;  /* after the keys */
 };
 
+extern const struct config_table config_server_table;
+extern const struct config_table config_upstream_table;
 extern const struct config_table config_schema; /* the whole file: struct config */
 extern const struct config_table config_schema_site;
 extern const struct config_table config_schema_location;

@@ -23,10 +23,12 @@ static const struct config_key revocation_rows[] = {
      .doc = "CRLs, PEM or DER; files or folders"},
     {.name = "missing", .type = CONFIG_CHOICE, ROW(config_revocation, missing_always),
      .words = missing_words, .fallback = "if_cdp",
-     .doc = "whether a missing CRL matters only when the certificate names a CDP or OCSP responder, or always"},
+     .doc = "whether a missing CRL matters only when the certificate names a CDP or OCSP "
+            "responder, or always"},
     {.name = "freshness_time", .type = CONFIG_DURATION, ROW(config_revocation, freshness_time_ms),
      .min = 0, .max = 365 * (uint64_t)DAY, .fallback = "0s",
-     .doc = "refuse CRLs older than this though still current; 0s: no limit; `revocationfreshnesstime`"},
+     .doc = "refuse CRLs older than this though still current; 0s: no limit; "
+            "`revocationfreshnesstime`"},
     {.name = "cached_only", .type = CONFIG_BOOL, ROW(config_revocation, cached_only),
      .fallback = "false",
      .doc = "`verifyrevocationwithcachedclientcertonly`; nothing is downloaded either way"},
@@ -47,7 +49,8 @@ static const struct config_table policy_table = {TABLE(config_policy, policy_row
 
 static const struct config_key trust_rows[] = {
     {.name = "mode", .type = CONFIG_CHOICE, ROW(config_trust, mode), .words = trust_mode_words,
-     .fallback = "machine", .doc = "`ClientAuthTrustMode`: machine or 0, exclusive_root or 1, exclusive_ca or 2"},
+     .fallback = "machine",
+     .doc = "`ClientAuthTrustMode`: machine or 0, exclusive_root or 1, exclusive_ca or 2"},
     {.name = "root", .type = CONFIG_PATHS, ROW(config_trust, root), .fallback = "[]",
      .doc = "the store `LocalMachine\\Root`: files or folders, PEM or DER"},
     {.name = "intermediate", .type = CONFIG_PATHS, ROW(config_trust, intermediate),
@@ -95,10 +98,10 @@ static const struct config_table account_table = {TABLE(config_account, account_
 
 static const struct config_key one_to_one_rows[] = {
     {.name = "user", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED, ROW(config_one_to_one, user),
-     .doc = "the account; required"},
+     .doc = "the account"},
     {.name = "certificate", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED | CONFIG_MULTILINE,
      ROW(config_one_to_one, certificate),
-     .doc = "a file, the base64 DER in place, or sha256:HEX; required"},
+     .doc = "a file, the base64 DER in place, or sha256:HEX"},
     {.name = "password_file", .type = CONFIG_PATH, .flags = CONFIG_NULLABLE,
      ROW(config_one_to_one, password_file), .fallback = "null",
      .doc = "file with the password of the account"},
@@ -110,11 +113,11 @@ static const struct config_table one_to_one_table = {TABLE(config_one_to_one, on
 
 static const struct config_key rule_rows[] = {
     {.name = "field", .type = CONFIG_CHOICE, .flags = CONFIG_REQUIRED, ROW(config_rule, field),
-     .words = field_words, .doc = "`certificateField`: subject or issuer; required"},
+     .words = field_words, .doc = "`certificateField`: subject or issuer"},
     {.name = "subfield", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED,
-     ROW(config_rule, subfield), .doc = "`certificateSubField`: CN, O, OU, ... or an OID; required"},
+     ROW(config_rule, subfield), .doc = "`certificateSubField`: CN, O, OU, ... or an OID"},
     {.name = "match", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED | CONFIG_EMPTY,
-     ROW(config_rule, match), .doc = "`matchCriteria`: `*` stands for any text; required"},
+     ROW(config_rule, match), .doc = "`matchCriteria`: `*` stands for any text"},
     {.name = "case_sensitive", .type = CONFIG_BOOL, ROW(config_rule, case_sensitive),
      .fallback = "true", .doc = "`compareCaseSensitive`"},
 };
@@ -122,7 +125,7 @@ static const struct config_table rule_table = {TABLE(config_rule, rule_rows)};
 
 static const struct config_key many_to_one_rows[] = {
     {.name = "name", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED, ROW(config_many_to_one, name),
-     .doc = "unique name; required"},
+     .doc = "unique name"},
     {.name = "description", .type = CONFIG_TEXT, .flags = CONFIG_NULLABLE | CONFIG_EMPTY,
      ROW(config_many_to_one, description), .fallback = "null", .doc = "for people"},
     {.name = "enabled", .type = CONFIG_BOOL, ROW(config_many_to_one, enabled), .fallback = "true",
@@ -185,7 +188,8 @@ static const struct config_table header_table = {
 static const struct config_key forward_rows[] = {
     {.name = "identity", .type = CONFIG_FLAGS, ROW(config_forward, identity),
      .words = identity_words, .fallback = "[rfc9440]",
-     .doc = "headers that carry the client's certificate: rfc9440 (`Client-Cert`), rfc9440-chain (also `Client-Cert-Chain`)"},
+     .doc = "headers that carry the client's certificate: rfc9440 (`Client-Cert`), "
+            "rfc9440-chain (also `Client-Cert-Chain`)"},
     {.name = "headers", .type = CONFIG_NAMED, ROW(config_forward, headers),
      COUNT(config_forward, header_count), .table = &header_table, .after = config_header_check,
      .fallback = "{}", .doc = "further headers: name to template with fields in braces"},
@@ -207,17 +211,19 @@ static const struct config_table forward_table = {TABLE(config_forward, forward_
      .words = client_certificate_words, .fallback = "ignore",                                      \
      .doc = "`sslFlags`: ignore, accept (SslNegotiateCert) or require (SslRequireCert)"},          \
     {.name = "require_ssl", .type = CONFIG_BOOL, ROW(owner, member.require_ssl),                   \
-     .doc = "`sslFlags` Ssl: plain http gets 403.4; default true when the site requires a certificate, else false"}, \
+     .doc = "`sslFlags` Ssl: plain http gets 403.4; default true when the site requires a "        \
+            "certificate, else false"},                                                            \
     {.name = "require_128_bit", .type = CONFIG_BOOL, ROW(owner, member.require_128_bit),           \
      .fallback = "false", .doc = "`sslFlags` Ssl128: weaker ciphers get 403.5"},                   \
     {.name = "anonymous", .type = CONFIG_BOOL, ROW(owner, member.anonymous),                       \
-     .doc = "true: without a mapped user the request goes on; false: 401.2; default false when a mapping is configured and certificates are not ignored, else true"}, \
+     .doc = "true: without a mapped user the request goes on; false: 401.2; default false "        \
+            "when a mapping is configured and certificates are not ignored, else true"},           \
     {.name = "forward", .type = CONFIG_TABLE, ROW(owner, member.forward),                          \
      .table = &forward_table, .doc = "what the backend is told"}
 
 static const struct config_key location_rows[] = {
     {.name = "path", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED, ROW(config_location, path),
-     .doc = "starts with `/`; covers itself and everything below, whole segments; required"},
+     .doc = "starts with `/`; covers itself and everything below, whole segments"},
     ACCESS_ROWS(config_location, access),
     {.name = "upstream", .type = CONFIG_TEXT, ROW(config_location, access.upstream),
      .doc = "as for the site"},
@@ -240,9 +246,9 @@ static const struct config_table binding_table = {
 
 static const struct config_key server_certificate_rows[] = {
     {.name = "chain", .type = CONFIG_PATH, .flags = CONFIG_REQUIRED,
-     ROW(config_server_certificate, chain), .doc = "PEM: the certificate, then its issuers; required"},
+     ROW(config_server_certificate, chain), .doc = "PEM: the certificate, then its issuers"},
     {.name = "key", .type = CONFIG_PATH, .flags = CONFIG_REQUIRED,
-     ROW(config_server_certificate, key), .doc = "PEM: the private key; required"},
+     ROW(config_server_certificate, key), .doc = "PEM: the private key"},
 };
 static const struct config_table server_certificate_table = {
     TABLE(config_server_certificate, server_certificate_rows)};
@@ -253,7 +259,8 @@ static const struct config_key tls_rows[] = {
     {.name = "max_version", .type = CONFIG_CHOICE, ROW(config_tls, max_version),
      .words = version_words, .fallback = "1.3", .doc = "highest TLS version"},
     {.name = "ciphers", .type = CONFIG_TEXT, .flags = CONFIG_NULLABLE, ROW(config_tls, ciphers),
-     .fallback = "null", .doc = "TLS 1.2 cipher list in OpenSSL's syntax; null: the built-in list"},
+     .fallback = "null",
+     .doc = "TLS 1.2 cipher list in OpenSSL's syntax; null: the built-in list"},
     {.name = "ciphersuites", .type = CONFIG_TEXT, .flags = CONFIG_NULLABLE,
      ROW(config_tls, ciphersuites), .fallback = "null",
      .doc = "TLS 1.3 cipher suites in OpenSSL's syntax; null: the built-in list"},
@@ -266,12 +273,14 @@ static const struct config_key site_rows[] = {
     {.name = "name", .type = CONFIG_TEXT, .flags = CONFIG_LATER,
      .doc = "unique; default the first host, else `default`"},
     {.name = "hosts", .type = CONFIG_TEXTS, .flags = CONFIG_NOT_EMPTY, ROW(config_site, hosts),
-     .after = config_host_after, .doc = "names for SNI and Host; `*.` stands for one label; default any"},
+     .after = config_host_after,
+     .doc = "names for SNI and Host; `*.` stands for one label; default any"},
     {.name = "bindings", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED,
      ROW(config_site, bindings), COUNT(config_site, binding_count), .table = &binding_table,
      .after = config_binding_after,
-     .doc = "listening addresses; port 0 is any free port, [::] is IPv6 only; required"},
-    {.name = "server_certificate", .type = CONFIG_ITEMS, .flags = CONFIG_ONE_OR_MANY | CONFIG_NOT_EMPTY,
+     .doc = "listening addresses; port 0 is any free port, [::] is IPv6 only"},
+    {.name = "server_certificate", .type = CONFIG_ITEMS,
+     .flags = CONFIG_ONE_OR_MANY | CONFIG_NOT_EMPTY,
      ROW(config_site, server_certificates), COUNT(config_site, server_certificate_count),
      .table = &server_certificate_table,
      .doc = "one, or a list (RSA and ECDSA); required with an https binding"},
@@ -290,15 +299,17 @@ static const struct config_key site_rows[] = {
      .doc = "`iisClientCertificateMappingAuthentication`"},
     {.name = "upstream", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED,
      ROW(config_site, access.upstream),
-     .doc = "http://host:port, unix:/path, the name of an upstream, or `echo`; required"},
+     .doc = "http://host:port, unix:/path, the name of an upstream, or `echo`"},
     {.name = "locations_case_sensitive", .type = CONFIG_BOOL,
      ROW(config_site, locations_case_sensitive), .fallback = "false",
      .doc = "match locations by case; IIS does not"},
     {.name = "encoded_slash", .type = CONFIG_CHOICE, ROW(config_site, encoded_slash_keep),
-     .words = slash_words, .fallback = "refuse", .doc = "`%2f` in a path: 400, or passed on as it is"},
+     .words = slash_words, .fallback = "refuse",
+     .doc = "`%2f` in a path: 400, or passed on as it is"},
     {.name = "locations", .type = CONFIG_ITEMS, .flags = CONFIG_LATER, ROW(config_site, locations),
      COUNT(config_site, location_count), .table = &config_schema_location, .fallback = "[]",
-     .doc = "settings of paths; the longest match wins; what is not given comes from the nearest enclosing location, then the site"},
+     .doc = "settings of paths; the longest match wins; what is not given comes from the "
+            "nearest enclosing location, then the site"},
 };
 const struct config_table config_schema_site = {TABLE(config_site, site_rows),
                                                .prepare = config_site_prepare,

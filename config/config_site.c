@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/config_site.h"
 
+#include <string.h>
+
 #include "config/config_address.h"
 #include "config/config_field.h"
 #include "config/config_location.h"

@@ -15,6 +15,10 @@ static const struct command {
     const char *summary;
     const char *option; /* a spelling without a command; NULL: none */
 } commands[] = {
+    {"run", cli_run, "serve in the foreground", NULL},
+    {"check", cli_check, "load everything and report every problem", "-t"},
+    {"explain", cli_explain, "judge a certificate and say why", NULL},
+    {"echo", cli_echo, "answer every request with what was received", NULL},
     {"init", cli_init, "make a throwaway PKI and a starter configuration", NULL},
     {"version", cli_version, "print the version, libraries and build options", "-V"},
 };

@@ -37,4 +37,8 @@ struct trust_issuer_name {
 };
 const struct trust_issuer_name *trust_issuer_list(const struct trust *trust, size_t *ret_count);
 
+/* The n-th certificate of the root store that is not self-signed, or NULL: what makes a root store
+ * mixed. Borrowed. */
+const struct cert *trust_misplaced(const struct trust *trust, size_t n);
+
 #endif

@@ -15,6 +15,14 @@ enum cli_status {
     CLI_REFUSED = 10 /* explain: the certificate is refused */
 };
 
+/* Serves in the foreground until it is told to stop. */
+int cli_run(int argc, char **argv);
+/* Loads everything that run would load and reports every problem. */
+int cli_check(int argc, char **argv);
+/* Judges a certificate with the production code, off line. */
+int cli_explain(int argc, char **argv);
+/* The embedded backend behind a listener of its own. */
+int cli_echo(int argc, char **argv);
 /* Makes a throwaway PKI and a starter configuration in a folder. */
 int cli_init(int argc, char **argv);
 /* Prints the version, the libraries and how the program was built. */

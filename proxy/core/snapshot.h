@@ -16,11 +16,17 @@
 #include "net/addr.h"
 #include "tls/tls_context.h"
 
+struct snapshot_access { /* what a path may set, ready for use */
+    const struct config_access *config;
+    size_t upstream; /* index into snapshot.upstreams */
+};
+
 struct snapshot_site {
     const struct config_site *config;
     struct trust *trust; /* NULL when the site has no https binding */
     struct cert_map *map;
-    struct tls_site *tls;     /* NULL when the site has no https binding */
+    struct snapshot_access *places; /* [0] the site, [1 + n] its n-th location */
+    struct tls_site *tls;           /* NULL when the site has no https binding */
     unsigned char policy[32]; /* sessions and connections of another policy are not honoured */
 };
 
@@ -34,6 +40,7 @@ struct snapshot_binding { /* one listening address; several sites may share it *
     struct tls_listener *tls; /* NULL for http */
 };
 
+struct identity_names;    /* core/identity_headers.h */
 struct snapshot_upstream; /* core/upstream.h */
 
 struct snapshot {
@@ -44,7 +51,9 @@ struct snapshot {
     size_t binding_count;
     struct snapshot_upstream *upstreams; /* named and inline ones */
     size_t upstream_count;
+    struct identity_names *identity_names; /* fields no client may send through */
     unsigned access_fields;
+    bool is_backend; /* the echo command: shows requests as they came */
 };
 
 /* Loads everything `run` would load; takes the configuration over whatever happens. NULL when
@@ -52,5 +61,8 @@ struct snapshot {
 struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *keys,
                               struct error_list *errors);
 void snapshot_free(struct snapshot *snapshot); /* NULL is allowed */
+/* True when a request would be judged alike under both: connections of the one may live on for a
+ * moment under the other. */
+bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b);
 
 #endif

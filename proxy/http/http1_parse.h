@@ -14,6 +14,7 @@
 #include "base/attr.h"
 #include "base/str.h"
 #include "http/message.h"
+#include "http/outcome.h"
 
 /* Why a message is refused. Each value's comment in the .c table cites its clause. */
 enum http1_reason {
@@ -57,6 +58,8 @@ enum http1_reason {
 
 /* One short English phrase, for logs; never NULL. */
 const char *http1_reason_text(enum http1_reason reason);
+/* How a request refused for that reason ends; OUTCOME_OK for HTTP1_VALID. */
+enum outcome http1_reason_outcome(enum http1_reason reason);
 
 enum http1_scan_result { HTTP1_SCAN_MORE, HTTP1_SCAN_END, HTTP1_SCAN_BAD };
 
@@ -67,7 +70,8 @@ struct http1_scan { /* start from {0}; may be fed one byte at a time */
 };
 
 /* Looks at bytes[0..len), of which scan->offset were seen before. END: *ret_len is the length of
- * the head with its empty line. BAD: a bare CR or LF or a NUL, which no further byte can mend.
+ * the head with its empty line. BAD: a bare CR or LF, a NUL or another control character
+ * but HTAB, a folded line: no further byte can mend these.
  * Empty lines before a request line are not part of the head: skip them with http1_skip_blank. */
 enum http1_scan_result http1_scan_head(struct http1_scan *scan, const char *bytes, size_t len,
                                        size_t *ret_len);

@@ -30,12 +30,17 @@ enum uri_result { URI_VALID, URI_INVALID, URI_METHOD_MISMATCH };
  * alone the asterisk form. Dot segments are removed and escaped unreserved characters decoded,
  * nothing else changes. INVALID: %00, a backslash or %5c, an escape that is not two hex digits,
  * overlong or invalid UTF-8 in escapes or raw bytes, dot segments above the root, a fragment,
- * userinfo in an authority, another scheme than http(s), %2f unless keep_encoded_slash. */
+ * userinfo in an authority, another scheme than http(s), %2f unless keep_encoded_slash, and what
+ * some backends take for a dot segment: "..;x", "..%2f". The query keeps every visible byte.
+ * OPTIONS with an absolute form that has neither path nor query gives the path "*". */
 enum uri_result uri_parse_target(struct str target, enum http_method method,
                                  bool keep_encoded_slash, struct arena *arena, struct uri *ret_uri);
-/* Splits host[:port], IPv6 in brackets. The host is lower-cased into the arena, a trailing dot is
- * dropped; *ret_port is 0 when absent. False when it is not a valid uri-host [":" port]. */
+/* Splits host[:port], IPv6 in brackets, which *ret_host has no more. The host is lower-cased into
+ * the arena, a trailing dot is dropped; *ret_port is 0 when absent. False when it is not a valid
+ * uri-host [":" port], when the host is empty, has an escape or a zone, or is an IPvFuture. */
 MUST_USE bool uri_parse_authority(struct str authority, struct arena *arena, struct str *ret_host,
                                   unsigned *ret_port);
+/* What uri_parse_authority answers, without its results: the test of a Host value. */
+MUST_USE bool uri_is_authority(struct str authority);
 
 #endif

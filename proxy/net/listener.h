@@ -20,7 +20,8 @@
 MUST_USE int listener_open(struct addr *addr, unsigned slots, int *ret_fds);
 
 struct listener;
-/* A new connection: fd is non-blocking, CLOEXEC and now the callee's. */
+/* A new connection: fd is non-blocking, CLOEXEC, TCP_NODELAY and now the callee's. It may pause the
+ * listener, but not free it. */
 typedef void (*listener_cb)(int fd, const struct addr *peer, void *arg);
 /* Accepts on fd (borrowed). Paused at start. */
 struct listener *listener_new(struct event_base *base, int fd, listener_cb callback, void *arg);

@@ -49,9 +49,10 @@ struct transport {
     void *arg;
     struct event read_event;
     struct event write_event;
+    struct event pending_event;              /* answers a wish that is already met */
     bool wants_read, wants_write;            /* the owner's wish */
     bool read_needs_write, write_needs_read; /* what TLS said last */
-    bool read_added, write_added;
+    bool read_added, write_added, pending_added;
     const char *error; /* static or owned by the implementation; NULL: none */
     int error_number;  /* errno of a socket error, or 0 */
 };
@@ -71,7 +72,9 @@ enum transport_result transport_handshake(struct transport *transport);
 /* OK: 1..size bytes were read. */
 enum transport_result transport_read(struct transport *transport, char *bytes, size_t size,
                                      size_t *ret_len);
-/* OK: 1..len bytes were taken; the rest is for the next call, from any address. */
+/* OK: 1..len bytes were taken; the rest is for the next call, from any address. After AGAIN the
+ * next call must bring the same bytes again, with or without more behind them: TLS may have sealed
+ * them. */
 enum transport_result transport_write(struct transport *transport, const char *bytes, size_t len,
                                       size_t *ret_len);
 /* True when a read would yield bytes without the socket becoming readable. */
@@ -85,6 +88,15 @@ static inline bool transport_is_open(const struct transport *transport)
 {
     return transport->fd >= 0;
 }
+/* Why the last call answered ERROR; empty when there was none. Valid until transport_close. */
 const char *transport_error(const struct transport *transport);
+
+struct addr;
+/* Starts to connect a non-blocking, CLOEXEC socket (TCP_NODELAY unless unix). Returns 0 or a
+ * negative errno; 0 also while the connection is on its way: a plain transport over the fd tells by
+ * can_write when that has ended, net_socket_error() how. The caller owns the fd. */
+MUST_USE int transport_connect(const struct addr *addr, int *ret_fd);
+/* Takes the pending error of a socket: 0 (connected) or a positive errno. */
+MUST_USE int net_socket_error(int fd);
 
 #endif

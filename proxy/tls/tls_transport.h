@@ -44,6 +44,9 @@ STACK_OF(X509) * tls_transport_peer_chain(const struct transport *transport);
 /* TLS 1.3: sends one session ticket with the next bytes written. Call once, after a good verdict
  * (or without a certificate where none is required). TLS 1.2: does nothing. */
 void tls_transport_offer_session(struct transport *transport);
+/* True when the stream ended (TRANSPORT_EOF) without close_notify: what was read may be cut short.
+ * The connection can still be written to. */
+bool tls_transport_was_truncated(const struct transport *transport);
 /* "TLSv1.3", "TLS_AES_128_GCM_SHA256", 128 and the SNI name ("" when absent). */
 const char *tls_transport_version(const struct transport *transport);
 const char *tls_transport_cipher(const struct transport *transport);

@@ -1,0 +1,98 @@
+/* chain.h - every candidate path from a certificate up, shortest first.
+ *
+ * Private to auth/. Issuers are found by name; a path ends at its first anchor; a signature that
+ * fails prunes. One pool a verdict: it numbers the certificates, remembers signature checks and
+ * holds the budget that bounds what a hostile chain can cost (iis-semantics.md 2.5).
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_AUTH_CHAIN_H
+#define PROXY_AUTH_CHAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/trust.h"
+#include "auth/verdict.h"
+
+#define CHAIN_CANDIDATES_MAX 1024 /* paths begun, in all searches of one verdict */
+#define CHAIN_CHECKS_MAX     256  /* signature checks */
+#define CHAIN_COST_MAX       256  /* the same in units of time, see cert_facts.verify_cost */
+
+#define CHAIN_NAMES_MAX 65536 /* comparisons of a name with a constraint */
+
+#define CHAIN_MEMO_SIZE 1024 /* a power of two, well above CHAIN_CHECKS_MAX */
+
+/* A certificate of the pool: presented ones first, then the members of the stores. */
+typedef uint32_t chain_node;
+
+struct chain_memo {
+    chain_node subject;
+    chain_node issuer; /* stands for every certificate with the same key */
+    bool is_used;
+    bool is_good;
+};
+
+struct chain_pool {
+    const struct trust *trust;
+    struct cert *const *presented; /* borrowed */
+    size_t presented_count;
+    chain_node *presented_node; /* owned; a certificate that is a member goes by that number */
+    unsigned checks_left;
+    unsigned cost_left;
+    unsigned candidates_left;
+    size_t names_left;
+    bool is_exhausted; /* something was not looked at because a limit was reached */
+    struct chain_memo memo[CHAIN_MEMO_SIZE];
+};
+
+enum chain_end {
+    CHAIN_END_ANCHOR,
+    CHAIN_END_SELF_SIGNED, /* a root that is no anchor */
+    CHAIN_END_INCOMPLETE   /* no issuer known, or too long */
+};
+
+struct chain_path {
+    chain_node nodes[VERDICT_PATH_MAX]; /* leaf first */
+    size_t len;
+    enum chain_end end;
+    size_t bad_signature; /* element whose signature the next one does not verify; len: none */
+};
+
+void chain_pool_init(struct chain_pool *pool, const struct trust *trust,
+                     struct cert *const *presented, size_t count);
+void chain_pool_clear(struct chain_pool *pool);
+struct cert *chain_cert(const struct chain_pool *pool, chain_node node);
+/* The store member, or NULL for a certificate that was only presented. */
+const struct trust_member *chain_member(const struct chain_pool *pool, chain_node node);
+/* Takes a signature check off the budget; false: there was nothing left. */
+bool chain_charge(struct chain_pool *pool, const struct cert *key_owner);
+
+/* Calls back for every pool certificate with this subject, in pool order, until it returns false.
+ */
+typedef bool (*chain_visit_fn)(void *context, chain_node node);
+void chain_visit_subject(const struct chain_pool *pool, const X509_NAME *name, uint32_t hash,
+                         chain_visit_fn visit, void *context);
+
+struct chain_step { /* one certificate of a partial path; the path is read through `below` */
+    uint32_t below;
+    chain_node node;
+    uint8_t depth;
+    bool is_bad_signature; /* a dead end, reported if there is nothing better */
+};
+
+struct chain_search {
+    struct chain_pool *pool;
+    struct chain_step *steps; /* owned; a queue that is never shortened */
+    size_t step_count;
+    size_t step_capacity;
+    size_t next;
+};
+
+void chain_search_init(struct chain_search *search, struct chain_pool *pool, chain_node leaf);
+void chain_search_clear(struct chain_search *search);
+/* The next path; false when there are no more, or none that the budget allows to look at
+ * (pool->is_exhausted). */
+bool chain_next(struct chain_search *search, struct chain_path *ret_path);
+
+#endif

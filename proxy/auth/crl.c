@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: MIT */
+#include "auth/crl.h"
+
+#include <limits.h>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+
+#include "auth/cert_facts.h"
+#include "auth/client_cert.h"
+#include "base/mem.h"
+
+#define ISSUERS_MAX 4096
+
+/* ---- DER ---- */
+
+struct der { /* what is left of the octets of one value */
+    const unsigned char *ptr;
+    size_t len;
+};
+
+struct der_item {
+    struct der whole; /* with tag and length */
+    struct der value;
+    int tag;
+    int class;
+};
+
+/* Takes the next element off; false at the end, for indefinite lengths and for overruns. */
+static bool der_next(struct der *rest, struct der_item *ret_item)
+{
+    if (rest->len == 0 || rest->len > LONG_MAX)
+        return false;
+    const unsigned char *cursor = rest->ptr;
+    long len = 0;
+    int flags = ASN1_get_object(&cursor, &len, &ret_item->tag, &ret_item->class, (long)rest->len);
+    if ((flags & 0x80) != 0 || (flags & 1) != 0 || len < 0)
+        return false;
+    size_t head = (size_t)(cursor - rest->ptr);
+    if ((size_t)len > rest->len - head)
+        return false;
+    ret_item->value = (struct der){cursor, (size_t)len};
+    ret_item->whole = (struct der){rest->ptr, head + (size_t)len};
+    rest->ptr += ret_item->whole.len;
+    rest->len -= ret_item->whole.len;
+    return true;
+}
+
+/* The same when the next element has this universal tag; else nothing is taken. */
+static bool der_take(struct der *rest, int tag, struct der_item *ret_item)
+{
+    struct der copy = *rest;
+    if (!der_next(&copy, ret_item) || ret_item->class != V_ASN1_UNIVERSAL || ret_item->tag != tag)
+        return false;
+    *rest = copy;
+    return true;
+}
+
+static bool der_take_time(struct der *rest, int64_t *ret_time)
+{
+    struct der_item item;
+    if (!der_take(rest, V_ASN1_UTCTIME, &item) && !der_take(rest, V_ASN1_GENERALIZEDTIME, &item))
+        return false;
+    const unsigned char *cursor = item.whole.ptr;
+    ASN1_TIME *time = d2i_ASN1_TIME(NULL, &cursor, (long)item.whole.len);
+    *ret_time = cert_time(time, INT64_MIN);
+    ASN1_TIME_free(time);
+    return *ret_time != INT64_MIN;
+}
+
+/* ---- entries ---- */
+
+/* The content octets of the INTEGER: 80 is -128, 00 80 is 128. */
+static void set_serial(struct crl_entry *entry, const unsigned char *octets, size_t len)
+{
+    /* Octets that only repeat the sign are illegal in DER; they must not hide an entry. */
+    while (len > 1 &&
+           ((octets[0] == 0x00 && octets[1] < 0x80) || (octets[0] == 0xff && octets[1] >= 0x80))) {
+        octets++;
+        len--;
+    }
+    if (len <= CRL_SERIAL_SIZE) {
+        entry->serial_len = (uint8_t)len;
+        if (len > 0)
+            memcpy(entry->serial, octets, len);
+        return;
+    }
+    unsigned char digest[32];
+    EVP_Digest(octets, len, digest, NULL, EVP_sha256(), NULL);
+    entry->serial_len = UINT8_MAX;
+    memcpy(entry->serial, digest, CRL_SERIAL_SIZE);
+}
+
+static int compare_entries(const void *a, const void *b)
+{
+    const struct crl_entry *left = a;
+    const struct crl_entry *right = b;
+    if (left->issuer != right->issuer)
+        return left->issuer < right->issuer ? -1 : 1;
+    if (left->serial_len != right->serial_len)
+        return left->serial_len < right->serial_len ? -1 : 1;
+    return memcmp(left->serial, right->serial, CRL_SERIAL_SIZE);
+}
+
+/* A certificateIssuer extension applies to this entry and those after it. */
+static bool read_entry_issuer(struct crl *crl, X509_EXTENSION *extension, uint16_t *ret_issuer)
+{
+    GENERAL_NAMES *names = X509V3_EXT_d2i(extension);
+    bool good = false;
+    for (int i = 0; i < sk_GENERAL_NAME_num(names) && !good; i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        if (name->type != GEN_DIRNAME)
+            continue;
+        size_t at = 0;
+        while (at < crl->issuer_count && !cert_name_equal(crl->issuers[at], name->d.directoryName))
+            at++;
+        if (at == ISSUERS_MAX)
+            break;
+        if (at == crl->issuer_count) {
+            crl->issuers = xreallocarray(crl->issuers, at + 1, sizeof(X509_NAME *));
+            crl->issuers[at] = X509_NAME_dup(name->d.directoryName);
+            crl->issuer_count++;
+        }
+        *ret_issuer = (uint16_t)at;
+        good = true;
+    }
+    sk_GENERAL_NAME_pop_free(names, GENERAL_NAME_free);
+    return good;
+}
+
+static bool read_entry_extensions(struct crl *crl, struct der octets, struct crl_entry *entry,
+                                  uint16_t *issuer)
+{
+    const unsigned char *cursor = octets.ptr;
+    X509_EXTENSIONS *extensions = d2i_X509_EXTENSIONS(NULL, &cursor, (long)octets.len);
+    if (extensions == NULL)
+        return false;
+    for (int i = 0; i < sk_X509_EXTENSION_num(extensions); i++) {
+        X509_EXTENSION *extension = sk_X509_EXTENSION_value(extensions, i);
+        int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
+        if (nid == NID_crl_reason) {
+            ASN1_ENUMERATED *reason = X509V3_EXT_d2i(extension);
+            long value = reason == NULL ? -1 : ASN1_ENUMERATED_get(reason);
+            /* An unreadable reason is no reason to let the entry go. */
+            if (value >= 0 && value < CRL_REASON_ABSENT)
+                entry->reason = (uint8_t)value;
+            ASN1_ENUMERATED_free(reason);
+        } else if (nid == NID_certificate_issuer) {
+            crl->is_unusable |= !read_entry_issuer(crl, extension, issuer);
+        } else if (X509_EXTENSION_get_critical(extension)) {
+            /* RFC 5280 section 5.3: such a CRL MUST NOT be used to determine any status. */
+            crl->is_unusable = true;
+        }
+    }
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    return true;
+}
+
+static bool read_entries(struct crl *crl, struct der list)
+{
+    size_t capacity = list.len / 40 + 4; /* a typical entry has 35 to 50 octets */
+    crl->entries = xcalloc(capacity, sizeof *crl->entries);
+    uint16_t issuer = 0;
+    struct der_item item;
+    while (list.len > 0) {
+        struct der_item serial;
+        struct der_item extensions;
+        if (!der_take(&list, V_ASN1_SEQUENCE, &item) ||
+            !der_take(&item.value, V_ASN1_INTEGER, &serial) ||
+            (!der_take(&item.value, V_ASN1_UTCTIME, &extensions) &&
+             !der_take(&item.value, V_ASN1_GENERALIZEDTIME, &extensions)))
+            return false;
+        if (crl->entry_count == capacity) {
+            capacity *= 2;
+            crl->entries = xreallocarray(crl->entries, capacity, sizeof *crl->entries);
+        }
+        struct crl_entry *entry = &crl->entries[crl->entry_count++];
+        *entry = (struct crl_entry){.reason = CRL_REASON_ABSENT};
+        set_serial(entry, serial.value.ptr, serial.value.len);
+        if (item.value.len > 0 && (!der_take(&item.value, V_ASN1_SEQUENCE, &extensions) ||
+                                   !read_entry_extensions(crl, extensions.whole, entry, &issuer)))
+            return false;
+        entry->issuer = issuer;
+    }
+    qsort(crl->entries, crl->entry_count, sizeof *crl->entries, compare_entries);
+    return true;
+}
+
+/* ---- extensions of the CRL ---- */
+
+static uint32_t reason_bits(const ASN1_BIT_STRING *reasons)
+{
+    uint32_t bits = 0;
+    if (reasons->length > 0)
+        bits = reasons->data[0];
+    if (reasons->length > 1)
+        bits |= (uint32_t)reasons->data[1] << 8;
+    return bits & CRLDP_ALL_REASONS;
+}
+
+static void read_idp(struct crl *crl, X509_EXTENSION *extension)
+{
+    crl->idp = X509V3_EXT_d2i(extension);
+    const ASN1_OCTET_STRING *octets = X509_EXTENSION_get_data(extension);
+    EVP_Digest(ASN1_STRING_get0_data(octets), (size_t)ASN1_STRING_length(octets), crl->idp_digest,
+               NULL, EVP_sha256(), NULL);
+    if (crl->idp == NULL) {
+        crl->is_unusable = true;
+        return;
+    }
+    if (crl->idp->onlysomereasons != NULL)
+        crl->reasons = reason_bits(crl->idp->onlysomereasons);
+    int kinds = (crl->idp->onlyuser > 0) + (crl->idp->onlyCA > 0) + (crl->idp->onlyattr > 0);
+    if (kinds > 1) /* RFC 5280 section 5.2.5: at most one of them */
+        crl->is_unusable = true;
+    /* A name relative to the CRL issuer is made whole for the comparison. */
+    if (crl->idp->distpoint != NULL &&
+        DIST_POINT_set_dpname(crl->idp->distpoint, crl->issuers[0]) != 1)
+        crl->is_unusable = true;
+}
+
+static void read_extension(struct crl *crl, X509_EXTENSION *extension)
+{
+    int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
+    switch (nid) {
+    case NID_crl_number:
+        crl->number = X509V3_EXT_d2i(extension);
+        break;
+    case NID_delta_crl:
+        crl->base = X509V3_EXT_d2i(extension);
+        crl->is_unusable |= crl->base == NULL;
+        break;
+    case NID_issuing_distribution_point:
+        read_idp(crl, extension);
+        break;
+    case NID_authority_key_identifier:
+        crl->authority_key_id = X509V3_EXT_d2i(extension);
+        break;
+    default:
+        if (X509_EXTENSION_get_critical(extension)) /* RFC 5280 section 5.2 */
+            crl->is_unusable = true;
+        break;
+    }
+}
+
+static bool read_extensions(struct crl *crl, struct der octets)
+{
+    const unsigned char *cursor = octets.ptr;
+    X509_EXTENSIONS *extensions = d2i_X509_EXTENSIONS(NULL, &cursor, (long)octets.len);
+    if (extensions == NULL)
+        return false;
+    for (int i = 0; i < sk_X509_EXTENSION_num(extensions); i++) {
+        X509_EXTENSION *extension = sk_X509_EXTENSION_value(extensions, i);
+        const ASN1_OBJECT *oid = X509_EXTENSION_get_object(extension);
+        if (X509v3_get_ext_by_OBJ(extensions, oid, -1) == i)
+            read_extension(crl, extension);
+        else
+            crl->is_unusable = true; /* twice */
+    }
+    sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    return true;
+}
+
+/* ---- the whole ---- */
+
+static X509_ALGOR *read_algorithm(struct der *rest)
+{
+    struct der_item item;
+    if (!der_take(rest, V_ASN1_SEQUENCE, &item))
+        return NULL;
+    const unsigned char *cursor = item.whole.ptr;
+    return d2i_X509_ALGOR(NULL, &cursor, (long)item.whole.len);
+}
+
+/* TBSCertList, RFC 5280 section 5.1.2. */
+static bool read_tbs(struct crl *crl, struct der tbs, const X509_ALGOR *algorithm)
+{
+    struct der_item item;
+    (void)der_take(&tbs, V_ASN1_INTEGER, &item); /* version */
+    X509_ALGOR *inner = read_algorithm(&tbs);
+    bool same = inner != NULL && X509_ALGOR_cmp(inner, algorithm) == 0;
+    X509_ALGOR_free(inner);
+    if (!same || !der_take(&tbs, V_ASN1_SEQUENCE, &item))
+        return false;
+    const unsigned char *cursor = item.whole.ptr;
+    crl->issuers = xcalloc(1, sizeof(X509_NAME *));
+    crl->issuers[0] = d2i_X509_NAME(NULL, &cursor, (long)item.whole.len);
+    if (crl->issuers[0] == NULL)
+        return false;
+    crl->issuer_count = 1;
+    crl->issuer_hash = cert_name_hash(crl->issuers[0]);
+    crl->next_update = INT64_MAX;
+    if (!der_take_time(&tbs, &crl->this_update))
+        return false;
+    struct der copy = tbs;
+    if (der_next(&copy, &item) && item.class == V_ASN1_UNIVERSAL && item.tag != V_ASN1_SEQUENCE &&
+        !der_take_time(&tbs, &crl->next_update))
+        return false;
+    if (der_take(&tbs, V_ASN1_SEQUENCE, &item) && !read_entries(crl, item.value))
+        return false;
+    if (tbs.len == 0)
+        return true;
+    if (!der_next(&tbs, &item) || item.class != V_ASN1_CONTEXT_SPECIFIC || item.tag != 0)
+        return false;
+    return tbs.len == 0 && read_extensions(crl, item.value);
+}
+
+/* RSA, ECDSA and DSA sign a digest, which is all that is kept; the others sign the text. */
+static void keep_signed(struct crl *crl, struct der tbs)
+{
+    int key = NID_undef;
+    const ASN1_OBJECT *oid = NULL;
+    X509_ALGOR_get0(&oid, NULL, NULL, crl->algorithm);
+    crl->digest_nid = NID_undef;
+    (void)OBJ_find_sigid_algs(OBJ_obj2nid(oid), &crl->digest_nid, &key);
+    const EVP_MD *md = EVP_get_digestbynid(crl->digest_nid);
+    if (crl->digest_nid != NID_undef && md != NULL) {
+        EVP_Digest(tbs.ptr, tbs.len, crl->digest, NULL, md, NULL);
+    } else {
+        crl->tbs = xmemdup(tbs.ptr, tbs.len);
+        crl->tbs_len = tbs.len;
+    }
+    crl->is_weak =
+        crl->digest_nid == NID_md5 || crl->digest_nid == NID_md4 || crl->digest_nid == NID_md2;
+}
+
+static bool read_crl(struct crl *crl, struct der octets)
+{
+    struct der_item item;
+    struct der_item tbs;
+    if (!der_take(&octets, V_ASN1_SEQUENCE, &item) || octets.len != 0 ||
+        !der_take(&item.value, V_ASN1_SEQUENCE, &tbs))
+        return false;
+    crl->algorithm = read_algorithm(&item.value);
+    struct der_item signature;
+    if (crl->algorithm == NULL || !der_take(&item.value, V_ASN1_BIT_STRING, &signature) ||
+        item.value.len != 0)
+        return false;
+    const unsigned char *cursor = signature.whole.ptr;
+    crl->signature = d2i_ASN1_BIT_STRING(NULL, &cursor, (long)signature.whole.len);
+    if (crl->signature == NULL || !read_tbs(crl, tbs.value, crl->algorithm))
+        return false;
+    keep_signed(crl, tbs.whole);
+    return true;
+}
+
+struct crl *crl_from_der(const unsigned char *der, size_t len)
+{
+    struct crl *crl = xcalloc(1, sizeof *crl);
+    crl->reasons = CRLDP_ALL_REASONS;
+    bool good = read_crl(crl, (struct der){der, len});
+    ERR_clear_error();
+    if (!good) {
+        crl_free(crl);
+        return NULL;
+    }
+    EVP_Digest(der, len, crl->sha256, NULL, EVP_sha256(), NULL);
+    return crl;
+}
+
+void crl_free(struct crl *crl)
+{
+    if (crl == NULL)
+        return;
+    for (size_t i = 0; i < crl->issuer_count; i++)
+        X509_NAME_free(crl->issuers[i]);
+    free(crl->issuers);
+    ASN1_INTEGER_free(crl->number);
+    ASN1_INTEGER_free(crl->base);
+    ISSUING_DIST_POINT_free(crl->idp);
+    AUTHORITY_KEYID_free(crl->authority_key_id);
+    X509_ALGOR_free(crl->algorithm);
+    ASN1_BIT_STRING_free(crl->signature);
+    free(crl->entries);
+    free(crl->tbs);
+    free(crl);
+}
+
+const struct crl_entry *crl_find(const struct crl *crl, const struct cert *cert)
+{
+    struct crl_entry wanted = {0};
+    unsigned char *der = NULL;
+    int der_len = i2d_ASN1_INTEGER(X509_get0_serialNumber(cert->x509), &der);
+    struct der rest = {der, der_len > 0 ? (size_t)der_len : 0};
+    struct der_item serial;
+    bool good = der_next(&rest, &serial);
+    if (good)
+        set_serial(&wanted, serial.value.ptr, serial.value.len);
+    OPENSSL_free(der);
+    if (!good || crl->entry_count == 0)
+        return NULL;
+    for (size_t i = 0; i < crl->issuer_count; i++) {
+        if (!cert_name_equal(crl->issuers[i], cert->facts->issuer))
+            continue;
+        wanted.issuer = (uint16_t)i;
+        return bsearch(&wanted, crl->entries, crl->entry_count, sizeof wanted, compare_entries);
+    }
+    return NULL;
+}
+
+static bool check_digest(const struct crl *crl, EVP_PKEY *key)
+{
+    const EVP_MD *md = EVP_get_digestbynid(crl->digest_nid);
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new(key, NULL);
+    bool good = md != NULL && context != NULL && EVP_PKEY_verify_init(context) == 1 &&
+                EVP_PKEY_CTX_set_signature_md(context, md) == 1 &&
+                EVP_PKEY_verify(context, crl->signature->data, (size_t)crl->signature->length,
+                                crl->digest, (size_t)EVP_MD_get_size(md)) == 1;
+    EVP_PKEY_CTX_free(context);
+    return good;
+}
+
+/* The encoding of an ASN1_TYPE that holds a SEQUENCE is the sequence as it is. */
+static bool check_text(const struct crl *crl, EVP_PKEY *key)
+{
+    ASN1_TYPE text = {.type = V_ASN1_SEQUENCE};
+    text.value.sequence = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
+    bool good =
+        crl->tbs_len <= INT_MAX && text.value.sequence != NULL &&
+        ASN1_STRING_set(text.value.sequence, crl->tbs, (int)crl->tbs_len) == 1 &&
+        ASN1_item_verify(ASN1_ITEM_rptr(ASN1_ANY), crl->algorithm, crl->signature, &text, key) == 1;
+    ASN1_STRING_free(text.value.sequence);
+    return good;
+}
+
+bool crl_check_signature(const struct crl *crl, const struct cert *issuer)
+{
+    EVP_PKEY *key = issuer->facts->key;
+    if (key == NULL)
+        return false;
+    int needed = NID_undef;
+    const ASN1_OBJECT *oid = NULL;
+    X509_ALGOR_get0(&oid, NULL, NULL, crl->algorithm);
+    (void)OBJ_find_sigid_algs(OBJ_obj2nid(oid), NULL, &needed);
+    bool good;
+    if (crl->tbs != NULL)
+        good = check_text(crl, key);
+    else
+        good = EVP_PKEY_type(needed) == issuer->facts->key_type && check_digest(crl, key);
+    ERR_clear_error();
+    return good;
+}
+
+bool crl_knows_key(const struct crl *crl, const struct cert *issuer)
+{
+    for (size_t i = 0; i < crl->good_key_count; i++) {
+        if (memcmp(crl->good_keys[i], issuer->facts->key_sha256, 32) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool crl_is_newer(const struct crl *crl, const struct crl *other)
+{
+    if (crl->number != NULL && other->number != NULL) {
+        int order = ASN1_INTEGER_cmp(crl->number, other->number);
+        if (order != 0)
+            return order > 0;
+    }
+    return crl->this_update > other->this_update;
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "auth/path_check.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+
+#include "auth/cert_facts.h"
+
+static const struct cert *element(const struct chain_pool *pool, const struct chain_path *path,
+                                  size_t i)
+{
+    return chain_cert(pool, path->nodes[i]);
+}
+
+static void add_error(struct path_errors *errors, size_t i, enum outcome outcome)
+{
+    errors->elements[i] |= VERDICT_ERROR_BIT(outcome);
+}
+
+uint32_t path_errors_all(const struct path_errors *errors, size_t len)
+{
+    uint32_t all = errors->whole;
+    for (size_t i = 0; i < len; i++)
+        all |= errors->elements[i];
+    return all;
+}
+
+/* Both ends of the validity period belong to it (RFC 5280 section 4.1.2.5). */
+static void check_time(const struct cert *cert, size_t i, int64_t now, struct path_errors *errors,
+                       int64_t *valid_until)
+{
+    if (now < cert->not_before)
+        add_error(errors, i, OUTCOME_NOT_YET_VALID);
+    if (now > cert->not_after)
+        add_error(errors, i, OUTCOME_EXPIRED);
+    if (now < cert->not_before && cert->not_before < *valid_until)
+        *valid_until = cert->not_before;
+    if (now <= cert->not_after && cert->not_after < *valid_until)
+        *valid_until = cert->not_after + 1;
+}
+
+/* A root may lack basicConstraints (RFC 5280 section 6.1.4 (k) speaks of the certificates below
+ * the anchor); anything else that issues must be a CA by that extension, which version 1 lacks. */
+static bool is_issuer_allowed(const struct chain_pool *pool, chain_node node)
+{
+    const struct trust_member *member = chain_member(pool, node);
+    const struct cert_facts *facts = chain_cert(pool, node)->facts;
+    if (member != NULL && member->is_anchor && member->is_self_signed &&
+        !facts->has_basic_constraints)
+        return true;
+    return facts->is_ca;
+}
+
+/* RFC 5280 section 6.1.4 (k), (l), (m), (n), and the same for the anchor, as Windows does. */
+static void check_issuers(const struct chain_pool *pool, const struct chain_path *path,
+                          struct path_errors *errors)
+{
+    long below = 0; /* intermediate certificates that are not self-issued */
+    for (size_t i = 1; i < path->len; i++) {
+        const struct cert_facts *facts = element(pool, path, i)->facts;
+        if (!is_issuer_allowed(pool, path->nodes[i]) ||
+            (facts->path_len >= 0 && below > facts->path_len))
+            add_error(errors, i, OUTCOME_BASIC_CONSTRAINTS);
+        /* iis-semantics.md 3.7 [WINE-TEST]: a CA without keyCertSign is not valid for usage. */
+        if (facts->has_key_usage && (facts->key_usage & KU_KEY_CERT_SIGN) == 0)
+            add_error(errors, i, OUTCOME_WRONG_USAGE);
+        below += !facts->is_self_issued;
+    }
+}
+
+void path_check_basics(const struct chain_pool *pool, const struct chain_path *path, int64_t now,
+                       struct path_errors *errors, int64_t *valid_until)
+{
+    const struct trust *trust = pool->trust;
+    for (size_t i = 0; i < path->len; i++) {
+        const struct cert *cert = element(pool, path, i);
+        const struct cert_facts *facts = cert->facts;
+        errors->elements[i] |= facts->malformed;
+        if (trust_is_disallowed(trust, cert))
+            add_error(errors, i, OUTCOME_EXPLICIT_DISTRUST);
+        /* The anchor's own signature is not relied upon, so its digest does not matter. */
+        bool is_anchor = path->end == CHAIN_END_ANCHOR && i + 1 == path->len;
+        bool is_weak = facts->is_weak_key || (facts->is_weak_digest && !is_anchor);
+        if (facts->is_explicit_curve || (is_weak && !trust->weak_allow))
+            add_error(errors, i, OUTCOME_WEAK_KEY);
+        if (facts->has_unknown_critical)
+            add_error(errors, i, OUTCOME_CRITICAL_EXTENSION);
+        check_time(cert, i, now, errors, valid_until);
+    }
+    if (path->bad_signature < path->len)
+        add_error(errors, path->bad_signature, OUTCOME_SIGNATURE);
+    check_issuers(pool, path, errors);
+}
+
+void path_check_usage(const struct chain_pool *pool, const struct chain_path *path,
+                      struct path_errors *errors)
+{
+    for (size_t i = 0; i < path->len; i++) {
+        const struct cert_facts *facts = element(pool, path, i)->facts;
+        if (facts->has_eku && !facts->eku_client_auth)
+            add_error(errors, i, OUTCOME_WRONG_USAGE);
+    }
+}
+
+/* One certificate under one set of constraints. */
+static bool names_allowed(struct chain_pool *pool, const struct cert *cert, bool is_leaf,
+                          const struct cert_facts *issuer)
+{
+    const struct cert_facts *facts = cert->facts;
+    /* "good.example\0.evil": what lies behind the NUL is invisible to somebody. */
+    if (facts->has_nul_name)
+        return false;
+    size_t cost = (facts->name_count + 1) * issuer->constraint_count;
+    if (cost > pool->names_left) {
+        pool->is_exhausted = true;
+        return false;
+    }
+    pool->names_left -= cost;
+    NAME_CONSTRAINTS *constraints = issuer->name_constraints;
+    bool good = NAME_CONSTRAINTS_check(cert->x509, constraints) == X509_V_OK;
+    /* Applications read a host name out of the common name when there is no dNSName, so it is
+     * held to the same constraints; a common name that is no host name is left alone. */
+    if (good && is_leaf && !facts->has_dns_name)
+        good = NAME_CONSTRAINTS_check_CN(cert->x509, constraints) == X509_V_OK;
+    ERR_clear_error();
+    return good;
+}
+
+void path_check_names(struct chain_pool *pool, const struct chain_path *path,
+                      struct path_errors *errors)
+{
+    for (size_t i = 1; i < path->len; i++) {
+        const struct cert_facts *issuer = element(pool, path, i)->facts;
+        if (issuer->name_constraints == NULL)
+            continue;
+        for (size_t j = 0; j < i; j++) {
+            const struct cert *cert = element(pool, path, j);
+            /* RFC 5280 section 6.1.3 (b), (c): not for self-issued certificates but the last */
+            if (j > 0 && cert->facts->is_self_issued)
+                continue;
+            if (!names_allowed(pool, cert, j == 0, issuer))
+                add_error(errors, j, OUTCOME_INVALID_NAME);
+        }
+    }
+}

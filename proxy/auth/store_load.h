@@ -1,0 +1,30 @@
+/* store_load.h - the files of a store: a list of files and folders, read in a fixed order.
+ *
+ * Private to auth/. A folder stands for its files with one of the given endings, hidden ones left
+ * out, in the order of their octets; symbolic links are followed, sub-folders are not entered.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_AUTH_STORE_LOAD_H
+#define PROXY_AUTH_STORE_LOAD_H
+
+#include <stddef.h>
+
+#include "base/errors.h"
+#include "config/config.h"
+
+/* Takes one file's bytes; the number of objects found, or -1 when they cannot be decoded. */
+typedef int (*store_file_fn)(void *context, const char *bytes, size_t len);
+
+struct store_reader {
+    const char *const *endings; /* NULL-terminated, with the dot */
+    const char *what;           /* "certificate" or "CRL", for messages */
+    store_file_fn take_file;
+    void *context;
+};
+
+/* Every file of the list. A missing path, an undecodable file and a listed file with nothing in
+ * it are errors with the mark of the list's item. */
+void store_load(const struct config_list *list, const struct store_reader *reader,
+                struct error_list *errors);
+
+#endif

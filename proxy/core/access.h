@@ -1,0 +1,37 @@
+/* access.h - may this request go on, and as whom? IIS's order of checks
+ * (iis-semantics.md 1.2, 5.4).
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_CORE_ACCESS_H
+#define PROXY_CORE_ACCESS_H
+
+#include <stdbool.h>
+
+#include "auth/cert_map.h"
+#include "auth/client_cert.h"
+#include "config/config.h"
+#include "core/snapshot.h"
+#include "http/outcome.h"
+
+struct access_facts { /* what the checks read */
+    const struct snapshot_site *site;
+    const struct config_access *access;
+    bool is_tls;
+    int cipher_bits;
+    const struct cert *leaf; /* NULL: no certificate on the connection */
+    /* The verdict over the presented chain; asked at most once, only with a leaf. */
+    enum outcome (*judge)(void *arg);
+    void *judge_arg;
+};
+
+struct access_decision {
+    enum outcome outcome;   /* OUTCOME_OK: go on */
+    bool shows_certificate; /* false: ignored, or there is none */
+    const char *user;       /* NULL: anonymous */
+    const char *password;
+    const char *mapping; /* which mapping matched, or NULL */
+};
+
+struct access_decision access_decide(const struct access_facts *facts);
+
+#endif

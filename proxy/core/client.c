@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/client.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include <utlist.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "core/client_http1.h"
+#include "core/snapshot.h"
+#include "core/upstream.h"
+#include "tls/tls_transport.h"
+
+/* How long the peer may take to close after our last byte; reset by nothing. */
+#define LINGER_MS 2000
+
+static const struct config_timeouts *timeouts(const struct client *client)
+{
+    return &client->engine->snapshot->config->timeouts;
+}
+
+void client_set_state(struct client *client, enum client_state state)
+{
+    assert(client->state != CLIENT_CLOSED);
+    client->state = state;
+    switch (state) {
+    case CLIENT_HANDSHAKE:
+        deadline_set(&client->deadline, timeouts(client)->handshake);
+        break;
+    case CLIENT_IDLE:
+        deadline_set(&client->deadline, timeouts(client)->idle);
+        break;
+    case CLIENT_READ_HEAD:
+        deadline_set(&client->deadline, timeouts(client)->header);
+        break;
+    case CLIENT_EXCHANGE:
+        client->is_due = false;
+        deadline_stop(&client->deadline);
+        break;
+    case CLIENT_LINGER:
+        deadline_set(&client->deadline, LINGER_MS);
+        break;
+    case CLIENT_CLOSED:
+        deadline_clear(&client->deadline);
+        break;
+    }
+}
+
+bool client_is_tls(const struct client *client)
+{
+    return client->listener->binding->is_https;
+}
+
+bool client_is_local(const struct client *client)
+{
+    return addr_is_local(&client->peer, &client->listener->addr);
+}
+
+void client_close(struct client *client)
+{
+    if (client->state == CLIENT_CLOSED)
+        return;
+    if (client->exchange != NULL)
+        exchange_finish(client->exchange, true);
+    if (client->bound != NULL) {
+        upstream_conn_close(client->bound);
+        client->bound = NULL;
+    }
+    client_set_state(client, CLIENT_CLOSED);
+    stream_clear(&client->stream);
+    DL_DELETE(client->engine->clients, client);
+    client->next = client->engine->closing;
+    client->engine->closing = client;
+    engine_schedule_closing(client->engine);
+    engine_client_closed(client->engine);
+}
+
+void client_free(struct client *client)
+{
+    assert(client->state == CLIENT_CLOSED);
+    if (client->exchange != NULL)
+        exchange_free(client->exchange);
+    identity_clear(&client->identity);
+    free(client);
+}
+
+const struct snapshot_site *client_site_of_handshake(const struct client *client)
+{
+    const struct snapshot_binding *binding = client->listener->binding;
+    const struct tls_site *chosen = tls_transport_site(&client->stream.transport);
+    for (size_t i = 0; i < binding->site_count; i++) {
+        if (binding->sites[i]->tls == chosen)
+            return binding->sites[i];
+    }
+    return binding->sites[0];
+}
+
+static void handshake_failed(struct client *client, enum transport_result result)
+{
+    char peer[ADDR_TEXT_SIZE];
+    if (log_wants(LOG_LEVEL_INFO)) {
+        log_info("tls.handshake", "client=%s error=\"%s\"", addr_format(&client->peer, peer),
+                 result == TRANSPORT_EOF ? "closed by the client"
+                                         : transport_error(&client->stream.transport));
+    }
+    client_close(client);
+}
+
+static void handshake(struct client *client)
+{
+    enum transport_result result = transport_handshake(&client->stream.transport);
+    if (result == TRANSPORT_AGAIN) {
+        transport_want(&client->stream.transport, true, false);
+        return;
+    }
+    if (result != TRANSPORT_OK) {
+        handshake_failed(client, result);
+        return;
+    }
+    client->tls_site = client_site_of_handshake(client);
+    identity_from_handshake(client);
+    tls_transport_offer_session(&client->stream.transport);
+    client_set_state(client, CLIENT_IDLE);
+    client_http1_run(client, true);
+}
+
+static void stream_ready(struct transport *transport, bool can_read, bool can_write, void *arg)
+{
+    (void)transport;
+    struct client *client = arg;
+    if (client->state == CLIENT_CLOSED)
+        return;
+    if (can_write)
+        stream_writable(&client->stream);
+    if (client->state == CLIENT_HANDSHAKE)
+        handshake(client);
+    else
+        client_http1_run(client, can_read);
+}
+
+static bool session_facts(struct transport *transport, void *arg,
+                          struct tls_session_facts *ret_facts)
+{
+    (void)transport;
+    return identity_session_facts(arg, ret_facts);
+}
+
+static void deadline_passed(void *arg)
+{
+    struct client *client = arg;
+    switch (client->state) {
+    case CLIENT_HANDSHAKE:
+        log_info("tls.handshake", "error=\"timed out\"");
+        client_close(client);
+        break;
+    case CLIENT_IDLE:
+        transport_shutdown(&client->stream.transport);
+        client_close(client);
+        break;
+    case CLIENT_READ_HEAD:
+    case CLIENT_EXCHANGE:
+        client_http1_timeout(client);
+        break;
+    case CLIENT_LINGER:
+        client_close(client);
+        break;
+    case CLIENT_CLOSED:
+        break;
+    }
+}
+
+void client_new(struct engine_listener *listener, int fd, const struct addr *peer)
+{
+    struct engine *engine = listener->engine;
+    struct client *client = xcalloc(1, sizeof *client);
+    client->engine = engine;
+    client->listener = listener;
+    client->peer = *peer;
+    stream_init(&client->stream, &engine->buffers);
+    deadline_init(&client->deadline, engine->base, deadline_passed, client);
+    DL_APPEND(engine->clients, client);
+    engine->client_count++;
+    if (listener->binding->is_https) {
+        tls_transport_init_server(&client->stream.transport, engine->base, fd,
+                                  listener->binding->tls, stream_ready, session_facts, client);
+        client_set_state(client, CLIENT_HANDSHAKE);
+    } else {
+        transport_init_plain(&client->stream.transport, engine->base, fd, stream_ready, client);
+        client_set_state(client, CLIENT_IDLE);
+    }
+    transport_want(&client->stream.transport, true, false);
+}
+
+void client_drain(struct client *client, uint64_t grace_ms)
+{
+    client->close_after = true;
+    if (client->state != CLIENT_IDLE && client->state != CLIENT_HANDSHAKE)
+        return;
+    if (grace_ms > 0) {
+        deadline_set(&client->deadline, grace_ms);
+        return;
+    }
+    if (client->state == CLIENT_IDLE) {
+        transport_shutdown(&client->stream.transport);
+        client_close(client);
+    }
+}

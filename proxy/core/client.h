@@ -1,0 +1,65 @@
+/* client.h - a client's connection: transport, TLS facts, identity, deadlines.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_CORE_CLIENT_H
+#define PROXY_CORE_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/deadline.h"
+#include "core/engine_internal.h"
+#include "core/exchange.h"
+#include "core/identity.h"
+#include "core/stream.h"
+#include "http/http1_body.h"
+
+enum client_state {
+    CLIENT_HANDSHAKE, /* TLS; deadline: timeouts.handshake */
+    CLIENT_IDLE,      /* the first byte of a request; deadline: timeouts.idle */
+    CLIENT_READ_HEAD, /* the rest of the head; deadline: timeouts.header for all of it */
+    CLIENT_EXCHANGE, /* body, upstream, response; deadline: timeouts.body while the client is due */
+    CLIENT_LINGER,   /* everything is sent; the peer's close; deadline: LINGER_MS */
+    CLIENT_CLOSED,   /* on the engine's closing list; nothing is awaited */
+};
+
+struct client {
+    struct client *prev, *next; /* the engine's list */
+    struct engine *engine;
+    const struct engine_listener *listener;
+    struct addr peer;
+    enum client_state state;
+    struct stream stream;
+    struct deadline deadline;
+    struct identity identity;
+    const struct snapshot_site *tls_site; /* chosen by SNI; NULL without TLS */
+    struct exchange *exchange;            /* the current one, or NULL */
+    struct http1_body body;               /* of the current request */
+    struct str body_pending;              /* decoded, offered, not yet taken; in stream.in */
+    struct upstream_conn *bound;          /* carries this client's NTLM or Negotiate; owned here */
+    bool is_running;                      /* client_http1_run is on the stack */
+    bool must_run;                        /* ... and has to go round again */
+    bool saw_eof;                         /* the client sends no more */
+    bool close_after;                     /* no request after the current one */
+    bool is_due;                          /* the deadline of CLIENT_EXCHANGE runs */
+    uint64_t progress;                    /* bytes in and out when the deadline was last moved */
+    uint64_t drained_bytes;               /* read and dropped while lingering or after a refusal */
+};
+
+/* Takes a freshly accepted descriptor. */
+void client_new(struct engine_listener *listener, int fd, const struct addr *peer);
+/* The only place that changes the state; re-arms the deadline. */
+void client_set_state(struct client *client, enum client_state state);
+/* Ends the connection now: the exchange, if any, is cancelled and logged. Freed later. */
+void client_close(struct client *client);
+/* Called by the engine's closing event. */
+void client_free(struct client *client);
+/* The engine drains: idle connections go after grace_ms, others after their exchange. */
+void client_drain(struct client *client, uint64_t grace_ms);
+/* The site that the client-hello callback chose. */
+const struct snapshot_site *client_site_of_handshake(const struct client *client);
+bool client_is_tls(const struct client *client);
+/* The peer asked from this machine (IIS's local request). */
+bool client_is_local(const struct client *client);
+
+#endif

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/client_http1.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "core/snapshot.h"
+#include "http/http1_write.h"
+
+/* Reads in one turn of the loop before others get theirs. */
+#define READS_PER_TURN 4
+/* What is read and dropped of a refused request's body before the connection is given up. */
+#define DISCARD_MAX (UINT64_C(256) * 1024)
+
+static const struct config_limits *limits(const struct client *client)
+{
+    return &client->engine->snapshot->config->limits;
+}
+
+/* ---- the response, towards the client ---------------------------------------------------- */
+
+static void op_send_continue(struct exchange *x)
+{
+    stream_put(&x->client->stream, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+}
+
+/* A client that waits for 100 Continue and is refused may send its body or may not: the next
+ * request could not be told from it (RFC 9110 section 10.1.1). */
+static bool body_is_uncertain(const struct exchange *x)
+{
+    return x->request_has_body && !x->request_ended && x->discard_body &&
+           (x->request.expect_continue ||
+            (x->request.body.kind == HTTP_BODY_LENGTH && x->request.body.length > DISCARD_MAX));
+}
+
+static void add_connection(struct exchange *x)
+{
+    struct client *client = x->client;
+    if (body_is_uncertain(x) || client->close_after || client->saw_eof ||
+        client->engine->is_draining || !x->request.keep_alive)
+        x->must_close = true;
+    if (x->must_close)
+        http_fields_add(&x->response.fields, &x->arena, STR("Connection"), STR("close"));
+    else if (x->request.minor == 0)
+        http_fields_add(&x->response.fields, &x->arena, STR("Connection"), STR("keep-alive"));
+}
+
+static void op_start_response(struct exchange *x)
+{
+    struct http_response *response = &x->response;
+    x->response_started = true;
+    switch (response->body.kind) {
+    case HTTP_BODY_LENGTH:
+        http_fields_add(&response->fields, &x->arena, STR("Content-Length"),
+                        arena_printf(&x->arena, "%llu", (unsigned long long)response->body.length));
+        break;
+    case HTTP_BODY_CHUNKED:
+    case HTTP_BODY_UNTIL_CLOSE:
+        /* RFC 9112 section 6.1: no transfer coding towards HTTP/1.0; the close ends the body. */
+        x->is_chunked = x->request.minor > 0;
+        if (x->is_chunked)
+            http_fields_add(&response->fields, &x->arena, STR("Transfer-Encoding"), STR("chunked"));
+        else
+            x->must_close = true;
+        break;
+    case HTTP_BODY_NONE:
+        break;
+    }
+    add_connection(x);
+    stream_put(&x->client->stream, http1_write_response_head(&x->arena, response->status,
+                                                             response->reason, &response->fields));
+}
+
+static size_t op_send_body(struct exchange *x, struct str data)
+{
+    struct stream *stream = &x->client->stream;
+    if (x->response.body.kind == HTTP_BODY_NONE)
+        return data.len;
+    if (x->discard_body) { /* an error page: small, and nobody would offer the rest again */
+        stream_put(stream, data);
+        return data.len;
+    }
+    size_t taken = stream_put_body(stream, data, x->is_chunked);
+    x->response_blocked = taken < data.len;
+    return taken;
+}
+
+static void op_end_response(struct exchange *x)
+{
+    if (x->is_chunked && x->response.body.kind != HTTP_BODY_NONE)
+        stream_put(&x->client->stream, HTTP1_LAST_CHUNK);
+    x->response_ended = true;
+}
+
+static void op_abort_response(struct exchange *x)
+{
+    x->is_aborted = true;
+}
+
+static void op_run(struct exchange *x)
+{
+    client_http1_run(x->client, false);
+}
+
+static const struct client_ops HTTP1_OPS = {
+    .send_continue = op_send_continue,
+    .start_response = op_start_response,
+    .send_body = op_send_body,
+    .end_response = op_end_response,
+    .abort_response = op_abort_response,
+    .run = op_run,
+};
+
+/* ---- the request's head ------------------------------------------------------------------- */
+
+static void begin_refused(struct client *client, struct arena *arena, enum outcome outcome,
+                          const char *detail)
+{
+    client->close_after = true;
+    client_set_state(client, CLIENT_EXCHANGE);
+    exchange_begin_refused(client, &HTTP1_OPS, arena, stream_partial_head(&client->stream), outcome,
+                           detail, &client->exchange);
+}
+
+/* RFC 9110 section 15.5.15: a head that is too long because its target is, is told so. */
+static enum outcome too_long(const struct client *client)
+{
+    struct str partial = stream_partial_head(&client->stream);
+    return str_find(partial, '\r') > limits(client)->target_bytes ? OUTCOME_URI_TOO_LONG
+                                                                  : OUTCOME_HEADER_TOO_LARGE;
+}
+
+/* True when an exchange was begun. */
+static bool take_request(struct client *client)
+{
+    struct str input = stream_input(&client->stream);
+    if (client->state == CLIENT_IDLE && client->stream.scan.offset == 0)
+        stream_consume(&client->stream, http1_skip_blank(input.ptr, input.len));
+    input = stream_partial_head(&client->stream);
+    if (input.len == 0)
+        return false;
+    struct arena arena;
+    struct str head;
+    arena_init(&arena, &client->engine->buffers);
+    switch (stream_take_head(&client->stream, limits(client)->header_bytes, &arena, &head)) {
+    case STREAM_HEAD_READY:
+        client_set_state(client, CLIENT_EXCHANGE);
+        exchange_begin(client, &HTTP1_OPS, &arena, head, &client->exchange);
+        http1_body_init(&client->body, client->exchange->request.body, limits(client)->body_bytes);
+        return true;
+    case STREAM_HEAD_MORE:
+        arena_clear(&arena);
+        if (client->state == CLIENT_IDLE)
+            client_set_state(client, CLIENT_READ_HEAD);
+        return false;
+    case STREAM_HEAD_BAD:
+        begin_refused(client, &arena, OUTCOME_BAD_REQUEST,
+                      http1_reason_text(client->stream.scan.reason));
+        return true;
+    case STREAM_HEAD_TOO_LONG:
+        begin_refused(client, &arena, too_long(client), "the head is longer than allowed");
+        return true;
+    }
+    return false;
+}
+
+/* ---- the request's body ------------------------------------------------------------------- */
+
+static void give_up_body(struct client *client)
+{
+    client->exchange->must_close = true;
+    client->exchange->request_ended = true;
+}
+
+/* Offers data; true when all of it was taken. */
+static bool offer_body(struct client *client, struct str data)
+{
+    struct exchange *x = client->exchange;
+    if (x->discard_body) {
+        client->drained_bytes += data.len;
+        if (client->drained_bytes > DISCARD_MAX)
+            give_up_body(client);
+        return true;
+    }
+    size_t taken = exchange_request_body(x, data);
+    client->body_pending = str_skip(data, taken);
+    return taken == data.len;
+}
+
+static void pump_body(struct client *client)
+{
+    struct exchange *x = client->exchange;
+    if (client->body_pending.len > 0) {
+        struct str pending = client->body_pending;
+        client->body_pending = (struct str){NULL, 0};
+        if (!offer_body(client, pending))
+            return;
+    }
+    while (!x->request_ended && (x->upstream_is_ready || x->discard_body)) {
+        struct str input = stream_input(&client->stream);
+        struct str data;
+        size_t before = input.len;
+        enum http1_body_result result = http1_body_next(&client->body, &input, &data);
+        stream_consume(&client->stream, before - input.len);
+        if (result == HTTP1_BODY_MORE && !client->saw_eof)
+            break;
+        if (result == HTTP1_BODY_END) {
+            exchange_request_end(x);
+        } else if (result == HTTP1_BODY_MORE) {
+            exchange_request_failed(x, OUTCOME_BAD_REQUEST, "the client closed inside the body");
+            give_up_body(client);
+        } else if (result == HTTP1_BODY_BAD) {
+            enum outcome outcome = client->body.reason == HTTP1_BODY_TOO_LARGE
+                                       ? OUTCOME_CONTENT_TOO_LARGE
+                                       : OUTCOME_BAD_REQUEST;
+            exchange_request_failed(x, outcome, http1_reason_text(client->body.reason));
+            give_up_body(client);
+        } else if (!offer_body(client, data)) {
+            break;
+        }
+    }
+}
+
+/* ---- turns -------------------------------------------------------------------------------- */
+
+static void start_linger(struct client *client)
+{
+    transport_shutdown(&client->stream.transport);
+    if (client->saw_eof) {
+        client_close(client);
+        return;
+    }
+    client->drained_bytes = 0;
+    client_set_state(client, CLIENT_LINGER);
+    client->must_run = true;
+}
+
+static void finish_exchange(struct client *client)
+{
+    struct exchange *x = client->exchange;
+    bool must_close = x->must_close || client->close_after;
+    exchange_finish(x, false);
+    client->exchange = NULL;
+    exchange_free(x);
+    client->drained_bytes = 0;
+    if (must_close) {
+        start_linger(client);
+        return;
+    }
+    client_set_state(client, CLIENT_IDLE);
+    if (stream_input(&client->stream).len > 0)
+        client->must_run = true;
+    else if (client->saw_eof)
+        start_linger(client);
+    else
+        stream_release_input(&client->stream);
+}
+
+static void run_exchange(struct client *client)
+{
+    struct exchange *x = client->exchange;
+    if (!x->request_ended)
+        pump_body(client);
+    if (x->upstream_needs_flush && x->upstream_ops != NULL) {
+        x->upstream_needs_flush = false;
+        x->upstream_ops->flush(x);
+    }
+    if (x->is_aborted) {
+        (void)stream_flush(&client->stream);
+        client_close(client);
+        return;
+    }
+    enum transport_result flushed = stream_flush(&client->stream);
+    if (flushed == TRANSPORT_ERROR || client->stream.is_broken) {
+        client_close(client);
+        return;
+    }
+    if (flushed == TRANSPORT_OK && x->response_blocked && x->upstream_ops != NULL) {
+        x->response_blocked = false;
+        x->upstream_ops->resume(x);
+        return;
+    }
+    if (!x->response_ended || stream_has_output(&client->stream))
+        return;
+    if (!x->request_ended && !x->must_close && !client->saw_eof) {
+        /* Answered early: the rest of the body is read and dropped, within bounds. */
+        if (!x->discard_body) {
+            x->discard_body = true;
+            client->must_run = true;
+        }
+        return;
+    }
+    finish_exchange(client);
+}
+
+static void drop_input(struct client *client)
+{
+    client->drained_bytes += stream_input(&client->stream).len;
+    stream_consume(&client->stream, stream_input(&client->stream).len);
+    stream_release_input(&client->stream);
+    if (client->saw_eof || client->drained_bytes > 4 * DISCARD_MAX)
+        client_close(client);
+}
+
+static void run_once(struct client *client)
+{
+    switch (client->state) {
+    case CLIENT_IDLE:
+    case CLIENT_READ_HEAD:
+        if (take_request(client))
+            client->must_run = true;
+        else if (client->saw_eof)
+            start_linger(client);
+        break;
+    case CLIENT_EXCHANGE:
+        run_exchange(client);
+        break;
+    case CLIENT_LINGER:
+        drop_input(client);
+        break;
+    case CLIENT_HANDSHAKE:
+    case CLIENT_CLOSED:
+        break;
+    }
+}
+
+/* True when more may be waiting in the socket. */
+static bool fill(struct client *client)
+{
+    if (client->saw_eof || client->body_pending.len > 0 || !stream_has_room(&client->stream))
+        return false;
+    switch (stream_fill(&client->stream)) {
+    case TRANSPORT_OK:
+        return !stream_has_room(&client->stream);
+    case TRANSPORT_AGAIN:
+        return false;
+    case TRANSPORT_EOF:
+        client->saw_eof = true;
+        return false;
+    case TRANSPORT_ERROR:
+        client_close(client);
+        return false;
+    }
+    return false;
+}
+
+/* The client owes us bytes of the body, or has to take some of the response. */
+static bool client_is_due(const struct client *client)
+{
+    const struct exchange *x = client->exchange;
+    if (stream_has_output(&client->stream) || x->response_blocked)
+        return true;
+    return !x->request_ended && client->body_pending.len == 0 &&
+           (x->upstream_is_ready || x->discard_body);
+}
+
+static void arm_exchange_deadline(struct client *client)
+{
+    uint64_t progress = client->stream.bytes_read + client->stream.bytes_written;
+    bool is_due = client_is_due(client);
+    if (!is_due)
+        deadline_stop(&client->deadline);
+    else if (!client->is_due || progress != client->progress)
+        deadline_set(&client->deadline, client->engine->snapshot->config->timeouts.body);
+    client->is_due = is_due;
+    client->progress = progress;
+}
+
+static void update_interest(struct client *client)
+{
+    bool want_read =
+        !client->saw_eof && client->body_pending.len == 0 && stream_has_room(&client->stream);
+    bool want_write = stream_has_output(&client->stream);
+    if (client->state == CLIENT_EXCHANGE) {
+        want_write = want_write || client->exchange->response_blocked;
+        arm_exchange_deadline(client);
+    }
+    transport_want(&client->stream.transport, want_read, want_write);
+}
+
+void client_http1_run(struct client *client, bool can_read)
+{
+    if (client->is_running) {
+        client->must_run = true;
+        return;
+    }
+    client->is_running = true;
+    int reads = 0;
+    bool has_more = can_read;
+    do {
+        if (has_more)
+            has_more = fill(client) && ++reads < READS_PER_TURN;
+        client->must_run = false;
+        run_once(client);
+    } while (client->state != CLIENT_CLOSED && (client->must_run || has_more));
+    client->is_running = false;
+    if (client->state != CLIENT_CLOSED)
+        update_interest(client);
+}
+
+void client_http1_timeout(struct client *client)
+{
+    struct exchange *x = client->exchange;
+    if (client->state == CLIENT_READ_HEAD) {
+        struct arena arena;
+        arena_init(&arena, &client->engine->buffers);
+        begin_refused(client, &arena, OUTCOME_REQUEST_TIMEOUT, "the head took too long");
+    } else if (!x->response_started) {
+        exchange_request_failed(x, OUTCOME_REQUEST_TIMEOUT, "the body took too long");
+        give_up_body(client);
+    } else {
+        client_close(client);
+        return;
+    }
+    client_http1_run(client, false);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+#include <utlist.h>
+
+#include "auth/verdict_cache.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "core/client.h"
+#include "core/engine_internal.h"
+#include "core/refusal_log.h"
+#include "core/upstream.h"
+
+/* Buffers kept for reuse: 4 MiB. */
+#define FREE_BUFFERS 256
+/* Verdicts kept; a few KiB each. */
+#define CACHED_VERDICTS 4096
+
+static struct timeval interval(uint64_t ms)
+{
+    return (struct timeval){.tv_sec = (time_t)(ms / 1000),
+                            .tv_usec = (suseconds_t)(ms % 1000) * 1000};
+}
+
+/* ---- closing ------------------------------------------------------------------------------ */
+
+static void free_closed(struct engine *engine)
+{
+    while (engine->closing != NULL) {
+        struct client *client = engine->closing;
+        engine->closing = client->next;
+        client_free(client);
+    }
+    while (engine->closing_upstreams != NULL) {
+        struct upstream_conn *conn = engine->closing_upstreams;
+        engine->closing_upstreams = conn->next;
+        upstream_conn_free(conn);
+    }
+}
+
+static void closing_due(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    free_closed(arg);
+}
+
+void engine_schedule_closing(struct engine *engine)
+{
+    event_active(&engine->closing_event, EV_TIMEOUT, 0);
+}
+
+/* ---- accepting ---------------------------------------------------------------------------- */
+
+static void set_accepting(struct engine *engine, bool is_accepting)
+{
+    if (engine->is_accepting == is_accepting)
+        return;
+    engine->is_accepting = is_accepting;
+    for (size_t i = 0; i < engine->listener_count; i++)
+        listener_set_accepting(engine->listeners[i].listener, is_accepting);
+}
+
+static void accepted(int fd, const struct addr *peer, void *arg)
+{
+    struct engine_listener *listener = arg;
+    struct engine *engine = listener->engine;
+    client_new(listener, fd, peer);
+    if (engine->client_count >= engine->client_limit)
+        set_accepting(engine, false);
+}
+
+static void check_drained(struct engine *engine)
+{
+    if (!engine->is_draining || engine->is_drained || engine->client_count > 0)
+        return;
+    engine->is_drained = true;
+    (void)event_del(&engine->drain_event);
+    access_log_flush(engine->access_log);
+    engine->drained(engine->drained_arg);
+}
+
+static void drain_due(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct engine *engine = arg;
+    if (engine->is_draining && clock_monotonic_ms() >= engine->drain_deadline_ms) {
+        struct client *client;
+        struct client *next;
+        DL_FOREACH_SAFE (engine->clients, client, next) {
+            client_close(client);
+        }
+    }
+    check_drained(engine);
+}
+
+void engine_client_closed(struct engine *engine)
+{
+    engine->client_count--;
+    if (engine->is_draining)
+        event_active(&engine->drain_event, EV_TIMEOUT, 0);
+    else if (!engine->is_accepting)
+        set_accepting(engine, true);
+}
+
+/* ---- life --------------------------------------------------------------------------------- */
+
+static void ticked(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct engine *engine = arg;
+    access_log_flush(engine->access_log);
+}
+
+static void init_listeners(struct engine *engine, const struct engine_options *options)
+{
+    const struct snapshot *snapshot = options->snapshot;
+    engine->listener_count = snapshot->binding_count;
+    engine->listeners = xcalloc(snapshot->binding_count, sizeof *engine->listeners);
+    for (size_t i = 0; i < snapshot->binding_count; i++) {
+        struct engine_listener *listener = &engine->listeners[i];
+        listener->engine = engine;
+        listener->binding = &snapshot->bindings[i];
+        listener->addr = options->listen_addrs[i];
+        (void)addr_format_host(&listener->addr, listener->host_text);
+        listener->listener =
+            listener_new(options->base, options->listen_fds[i], accepted, listener);
+    }
+}
+
+static size_t client_limit(const struct engine_options *options)
+{
+    uint64_t workers = options->workers == 0 ? 1 : options->workers;
+    uint64_t share = (options->snapshot->config->limits.connections + workers - 1) / workers;
+    return (size_t)share;
+}
+
+struct engine *engine_new(const struct engine_options *options)
+{
+    const struct snapshot *snapshot = options->snapshot;
+    const struct config_log *log = &snapshot->config->log;
+    struct engine *engine = xcalloc(1, sizeof *engine);
+    engine->base = options->base;
+    engine->snapshot = snapshot;
+    engine->slot = options->slot;
+    engine->client_limit = client_limit(options);
+    buf_pool_init(&engine->buffers, FREE_BUFFERS);
+    engine->verdicts = verdict_cache_new(CACHED_VERDICTS);
+    engine->access_log =
+        access_log_new(options->access_log_fd, snapshot->access_fields, log->access_crlf);
+    engine->refusals = refusal_log_new(snapshot->site_count);
+    if (RAND_bytes((unsigned char *)&engine->next_request_id, sizeof engine->next_request_id) != 1)
+        engine->next_request_id = (uint64_t)clock_wall_ms() << 20;
+    engine->groups = xcalloc(snapshot->upstream_count, sizeof *engine->groups);
+    for (size_t i = 0; i < snapshot->upstream_count; i++)
+        upstream_group_init(&engine->groups[i], engine, &snapshot->upstreams[i]);
+    (void)event_assign(&engine->closing_event, engine->base, -1, 0, closing_due, engine);
+    (void)event_assign(&engine->drain_event, engine->base, -1, 0, drain_due, engine);
+    (void)event_assign(&engine->tick, engine->base, -1, EV_PERSIST, ticked, engine);
+    struct timeval every = interval(log->access_flush_ms == 0 ? 1000 : log->access_flush_ms);
+    (void)event_add(&engine->tick, &every);
+    init_listeners(engine, options);
+    return engine;
+}
+
+void engine_accept(struct engine *engine)
+{
+    set_accepting(engine, true);
+}
+
+void engine_drain(struct engine *engine, uint64_t grace_ms, uint64_t deadline_ms,
+                  engine_drained_cb callback, void *arg)
+{
+    set_accepting(engine, false);
+    engine->is_draining = true;
+    engine->drained = callback;
+    engine->drained_arg = arg;
+    engine->drain_deadline_ms = clock_monotonic_ms() + deadline_ms;
+    struct client *client;
+    struct client *next;
+    DL_FOREACH_SAFE (engine->clients, client, next) {
+        client_drain(client, grace_ms);
+    }
+    struct timeval in = interval(deadline_ms);
+    (void)event_add(&engine->drain_event, &in);
+    if (engine->client_count == 0)
+        event_active(&engine->drain_event, EV_TIMEOUT, 0);
+}
+
+void engine_set_access_log(struct engine *engine, int fd)
+{
+    access_log_set_fd(engine->access_log, fd);
+}
+
+void engine_free(struct engine *engine)
+{
+    if (engine == NULL)
+        return;
+    engine->is_drained = true;
+    struct client *client;
+    struct client *next;
+    DL_FOREACH_SAFE (engine->clients, client, next) {
+        client_close(client);
+    }
+    for (size_t i = 0; i < engine->snapshot->upstream_count; i++)
+        upstream_group_clear(&engine->groups[i]);
+    free_closed(engine);
+    (void)event_del(&engine->closing_event);
+    (void)event_del(&engine->drain_event);
+    (void)event_del(&engine->tick);
+    for (size_t i = 0; i < engine->listener_count; i++)
+        listener_free(engine->listeners[i].listener);
+    free(engine->listeners);
+    free(engine->groups);
+    access_log_free(engine->access_log);
+    refusal_log_free(engine->refusals);
+    verdict_cache_free(engine->verdicts);
+    buf_pool_clear(&engine->buffers);
+    free(engine);
+}
+
+void engine_request_id(struct engine *engine, char ret_text[ENGINE_REQUEST_ID_SIZE])
+{
+    (void)snprintf(ret_text, ENGINE_REQUEST_ID_SIZE, "%016llx",
+                   (unsigned long long)engine->next_request_id++);
+}

@@ -1,0 +1,71 @@
+/* engine_internal.h - the engine as the rest of core/ sees it.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_CORE_ENGINE_INTERNAL_H
+#define PROXY_CORE_ENGINE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/buf.h"
+#include "core/engine.h"
+#include "core/snapshot.h"
+#include "net/addr.h"
+#include "net/listener.h"
+#include "observe/access_log.h"
+
+struct client;
+struct refusal_log;
+struct upstream_conn;
+struct upstream_group;
+struct verdict_cache;
+
+struct engine_listener {
+    struct engine *engine;
+    const struct snapshot_binding *binding;
+    struct addr addr; /* with the real port */
+    struct listener *listener;
+    char host_text[ADDR_TEXT_SIZE]; /* for the log */
+};
+
+struct engine {
+    struct event_base *base;         /* borrowed */
+    const struct snapshot *snapshot; /* borrowed */
+    unsigned slot;
+    struct buf_pool buffers;
+    struct engine_listener *listeners;
+    size_t listener_count;
+    struct client *clients; /* open connections */
+    size_t client_count;
+    size_t client_limit;
+    bool is_accepting;
+    struct client *closing; /* closed, to be freed when no callback of theirs can be running */
+    struct upstream_conn *closing_upstreams;
+    struct event closing_event;
+    struct upstream_group *groups; /* one for each snapshot upstream, same order */
+    struct verdict_cache *verdicts;
+    struct access_log *access_log;
+    struct refusal_log *refusals;
+    struct event tick; /* flushes the access log */
+    uint64_t next_request_id;
+    bool is_draining;
+    bool is_drained; /* the callback ran */
+    uint64_t drain_deadline_ms;
+    engine_drained_cb drained;
+    void *drained_arg;
+    struct event drain_event;
+};
+
+/* Frees what is on the closing lists in the next turn of the loop. */
+void engine_schedule_closing(struct engine *engine);
+/* A connection left the list of clients: accepting may go on, a drain may be complete. */
+void engine_client_closed(struct engine *engine);
+/* Unique for this process's life: what the log, the error page and {request_id} show. */
+#define ENGINE_REQUEST_ID_SIZE 17
+void engine_request_id(struct engine *engine, char ret_text[ENGINE_REQUEST_ID_SIZE]);
+
+#endif

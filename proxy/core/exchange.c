@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/exchange.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "core/access.h"
+#include "core/client.h"
+#include "core/error_page.h"
+#include "core/headers.h"
+#include "core/refusal_log.h"
+#include "core/route.h"
+#include "core/snapshot.h"
+#include "core/upstream.h"
+#include "tls/tls_transport.h"
+
+static const struct config_limits *limits(const struct exchange *x)
+{
+    return &x->engine->snapshot->config->limits;
+}
+
+/* ---- beginning ---------------------------------------------------------------------------- */
+
+static struct exchange *exchange_new(struct client *client, const struct client_ops *ops,
+                                     struct arena *arena)
+{
+    struct exchange *x = arena_calloc(arena, 1, sizeof *x);
+    x->arena = *arena;
+    x->engine = client->engine;
+    x->client = client;
+    x->client_ops = ops;
+    x->started_ms = clock_monotonic_ms();
+    x->started_wall_s = clock_wall_s();
+    x->bytes_read_before = client->stream.bytes_read;
+    x->bytes_written_before = client->stream.bytes_written;
+    engine_request_id(x->engine, x->id);
+    return x;
+}
+
+void exchange_free(struct exchange *x)
+{
+    /* The exchange lives in its own arena. */
+    struct arena arena = x->arena;
+    arena_clear(&arena);
+}
+
+static enum outcome outcome_of_reason(enum http1_reason reason)
+{
+    if (reason == HTTP1_TARGET_TOO_LONG)
+        return OUTCOME_URI_TOO_LONG;
+    if (reason == HTTP1_TOO_MANY_FIELDS || reason == HTTP1_HEAD_TOO_LONG)
+        return OUTCOME_HEADER_TOO_LARGE;
+    if (reason == HTTP1_VERSION_MAJOR)
+        return OUTCOME_VERSION_NOT_SUPPORTED;
+    if (reason == HTTP1_EXPECTATION)
+        return OUTCOME_EXPECTATION_FAILED;
+    if (reason == HTTP1_BODY_TOO_LARGE)
+        return OUTCOME_CONTENT_TOO_LARGE;
+    return OUTCOME_BAD_REQUEST;
+}
+
+static void log_bad_request(const struct exchange *x, const char *detail)
+{
+    char peer[ADDR_TEXT_SIZE];
+    if (log_wants(LOG_LEVEL_INFO))
+        log_info("http.bad_request", "id=%s client=%s error=\"%s\"", x->id,
+                 addr_format(&x->client->peer, peer), detail);
+}
+
+/* Refuses what makes the rest of the connection unreadable. */
+static void refuse_and_close(struct exchange *x, enum outcome outcome, const char *detail)
+{
+    log_bad_request(x, detail);
+    x->must_close = true;
+    x->request_ended = true;
+    exchange_refuse(x, outcome);
+}
+
+/* RFC 9112 section 3.2.2: the authority of an absolute target is the host; a Host field that says
+ * otherwise is ambiguous and refused. */
+static bool read_host(struct exchange *x)
+{
+    unsigned port;
+    struct str authority = x->uri.form == URI_ABSOLUTE ? x->uri.authority : x->request.host;
+    if (authority.len == 0)
+        return x->request.minor == 0 && x->uri.form != URI_ABSOLUTE;
+    if (!uri_parse_authority(authority, &x->arena, &x->host, &port))
+        return false;
+    return x->uri.form != URI_ABSOLUTE || x->request.host.len == 0 ||
+           str_equal_icase(x->request.host, authority);
+}
+
+static bool read_target(struct exchange *x)
+{
+    if (x->request.method_id == HTTP_CONNECT || x->request.method_id == HTTP_TRACE) {
+        exchange_refuse(x, OUTCOME_METHOD_NOT_ALLOWED);
+        return false;
+    }
+    /* Which site is asked decides about an escaped slash, so it is kept until then. */
+    if (uri_parse_target(x->request.target, x->request.method_id, true, &x->arena, &x->uri) !=
+        URI_VALID) {
+        refuse_and_close(x, OUTCOME_BAD_REQUEST, "the request target is not valid");
+        return false;
+    }
+    if (!read_host(x)) {
+        refuse_and_close(x, OUTCOME_BAD_REQUEST, "the host is not valid");
+        return false;
+    }
+    return true;
+}
+
+static bool has_encoded_slash(struct str path)
+{
+    for (size_t i = 0; i + 2 < path.len; i++) {
+        if (path.ptr[i] == '%' && path.ptr[i + 1] == '2' && ascii_lower(path.ptr[i + 2]) == 'f')
+            return true;
+    }
+    return false;
+}
+
+static bool same_policy(const struct snapshot_site *a, const struct snapshot_site *b)
+{
+    return memcmp(a->policy, b->policy, sizeof a->policy) == 0;
+}
+
+static bool find_place(struct exchange *x)
+{
+    const struct client *client = x->client;
+    x->site = route_site(client->listener->binding, x->host);
+    if (x->site == NULL) {
+        log_bad_request(x, "no site has this host");
+        exchange_refuse(x, OUTCOME_BAD_REQUEST);
+        return false;
+    }
+    /* RFC 9110 section 7.4: a connection made under one policy says nothing under another. */
+    if (client->tls_site != NULL && !same_policy(client->tls_site, x->site)) {
+        x->place = &x->site->places[0];
+        exchange_refuse(x, OUTCOME_MISDIRECTED);
+        return false;
+    }
+    x->place = route_location(x->site, x->uri.path);
+    if (!x->site->config->encoded_slash_keep && has_encoded_slash(x->uri.path)) {
+        log_bad_request(x, "an escaped slash in the path");
+        exchange_refuse(x, OUTCOME_BAD_REQUEST);
+        return false;
+    }
+    return true;
+}
+
+static enum outcome judge(void *arg)
+{
+    struct exchange *x = arg;
+    return identity_judge(x->client, clock_wall_s());
+}
+
+static bool is_allowed(struct exchange *x)
+{
+    struct client *client = x->client;
+    bool is_tls = client_is_tls(client);
+    struct access_facts facts = {
+        .site = x->site,
+        .access = x->place->config,
+        .is_tls = is_tls,
+        .cipher_bits = is_tls ? tls_transport_cipher_bits(&client->stream.transport) : 0,
+        .leaf = identity_has_certificate(&client->identity) ? client->identity.presented[0] : NULL,
+        .judge = judge,
+        .judge_arg = x,
+    };
+    struct access_decision decision = access_decide(&facts);
+    x->shows_certificate = decision.shows_certificate;
+    x->user = decision.user;
+    x->password = decision.password;
+    if (decision.outcome == OUTCOME_OK)
+        return true;
+    exchange_refuse(x, decision.outcome);
+    return false;
+}
+
+void exchange_begin(struct client *client, const struct client_ops *ops, struct arena *arena,
+                    struct str head, struct exchange **ret_exchange)
+{
+    struct exchange *x = exchange_new(client, ops, arena);
+    *ret_exchange = x;
+    struct http1_limits head_limits = {.target_bytes = limits(x)->target_bytes,
+                                       .field_count = limits(x)->header_count};
+    struct http_request request;
+    enum http1_reason reason = http1_parse_request(head, &head_limits, &x->arena, &request);
+    if (reason != HTTP1_VALID) {
+        x->request.method = str_make(head.ptr, 0);
+        refuse_and_close(x, outcome_of_reason(reason), http1_reason_text(reason));
+        return;
+    }
+    x->request = request;
+    x->request_has_body = request.body.kind != HTTP_BODY_NONE;
+    x->request_ended = !x->request_has_body;
+    if (!read_target(x) || !find_place(x))
+        return;
+    if (limits(x)->body_bytes > 0 && request.body.kind == HTTP_BODY_LENGTH &&
+        request.body.length > limits(x)->body_bytes) {
+        refuse_and_close(x, OUTCOME_CONTENT_TOO_LARGE, "the body is longer than allowed");
+        return;
+    }
+    if (!is_allowed(x))
+        return;
+    x->group = &x->engine->groups[x->place->upstream];
+    upstream_start(x);
+}
+
+void exchange_begin_refused(struct client *client, const struct client_ops *ops,
+                            struct arena *arena, struct str partial_head, enum outcome outcome,
+                            const char *detail, struct exchange **ret_exchange)
+{
+    (void)partial_head;
+    struct exchange *x = exchange_new(client, ops, arena);
+    *ret_exchange = x;
+    refuse_and_close(x, outcome, detail);
+}
+
+/* ---- from the client ---------------------------------------------------------------------- */
+
+size_t exchange_request_body(struct exchange *x, struct str data)
+{
+    if (x->upstream_ops == NULL || !x->upstream_is_ready)
+        return 0;
+    size_t taken = x->upstream_ops->send_body(x, data);
+    x->request_body_sent += taken;
+    x->upstream_needs_flush = true;
+    return taken;
+}
+
+void exchange_request_end(struct exchange *x)
+{
+    x->request_ended = true;
+    if (x->upstream_ops == NULL || x->discard_body)
+        return;
+    x->upstream_ops->end_body(x);
+    x->upstream_needs_flush = true;
+}
+
+static void let_go_of_upstream(struct exchange *x)
+{
+    const struct upstream_ops *ops = x->upstream_ops;
+    x->upstream_ops = NULL;
+    x->upstream_is_ready = false;
+    if (ops != NULL)
+        ops->cancel(x);
+    x->upstream = NULL;
+}
+
+void exchange_request_failed(struct exchange *x, enum outcome outcome, const char *detail)
+{
+    log_bad_request(x, detail);
+    x->must_close = true;
+    x->request_ended = true;
+    let_go_of_upstream(x);
+    if (x->response_ended)
+        return;
+    if (x->response_started) {
+        x->outcome = outcome;
+        x->client_ops->abort_response(x);
+    } else {
+        exchange_refuse(x, outcome);
+    }
+}
+
+/* ---- from the upstream -------------------------------------------------------------------- */
+
+void exchange_upstream_ready(struct exchange *x)
+{
+    x->upstream_is_ready = true;
+    x->upstream_needs_flush = true;
+    if (x->request.expect_continue && !x->request_ended && x->request_body_sent == 0)
+        x->client_ops->send_continue(x);
+}
+
+void exchange_response_head(struct exchange *x, const struct http_response *response)
+{
+    headers_for_client(x, response);
+    x->client_ops->start_response(x);
+}
+
+size_t exchange_response_body(struct exchange *x, struct str data)
+{
+    return x->client_ops->send_body(x, data);
+}
+
+void exchange_response_end(struct exchange *x)
+{
+    x->client_ops->end_response(x);
+}
+
+void exchange_detach_upstream(struct exchange *x)
+{
+    x->upstream_ops = NULL;
+    x->upstream_is_ready = false;
+    x->upstream = NULL;
+}
+
+void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const char *detail)
+{
+    log_warn("upstream.failed", "id=%s upstream=\"%s\" status=%u win32=%u error=\"%s\"", x->id,
+             x->group->config->name, outcome_info(outcome)->status, outcome_info(outcome)->win32,
+             detail);
+    exchange_detach_upstream(x);
+    if (x->response_started) {
+        x->outcome = outcome;
+        x->client_ops->abort_response(x);
+    } else {
+        exchange_refuse(x, outcome);
+    }
+}
+
+/* ---- the end ------------------------------------------------------------------------------ */
+
+void exchange_refuse(struct exchange *x, enum outcome outcome)
+{
+    let_go_of_upstream(x);
+    x->outcome = outcome;
+    x->discard_body = true;
+    if (outcome_info(outcome)->reason != NULL)
+        refusal_log_write(x->engine->refusals, x, outcome);
+    struct str page = error_page_make(x, outcome);
+    x->client_ops->start_response(x);
+    (void)x->client_ops->send_body(x, page);
+    x->client_ops->end_response(x);
+}
+
+static struct str field_value(const struct exchange *x, struct str name)
+{
+    const struct http_field *field = http_fields_find(&x->request.fields, name);
+    return field == NULL ? (struct str){NULL, 0} : field->value;
+}
+
+/* iis-style overlay: the client went away before it could be told. */
+#define WIN32_NETNAME_DELETED 64
+#define WIN32_ACCESS_DENIED   5
+
+static void write_access_log(const struct exchange *x, bool client_is_gone)
+{
+    const struct outcome_info *info = outcome_info(x->outcome);
+    const struct client *client = x->client;
+    char client_ip[ADDR_TEXT_SIZE];
+    struct str target = x->request.target;
+    size_t query = str_find(target, '?');
+    struct access_record record = {
+        .wall_s = clock_wall_s(),
+        .site = str_of(x->site == NULL ? NULL : x->site->config->name),
+        .server_ip = str_of(client->listener->host_text),
+        .server_port = addr_port(&client->listener->addr),
+        .method = x->request.method,
+        .uri_stem = str_make(target.ptr, query),
+        .uri_query = query < target.len ? str_skip(target, query + 1) : (struct str){NULL, 0},
+        .user = str_of(x->user),
+        .client_ip = str_of(addr_format_host(&client->peer, client_ip)),
+        .user_agent = field_value(x, STR("User-Agent")),
+        .cookie = field_value(x, STR("Cookie")),
+        .referer = field_value(x, STR("Referer")),
+        .host = x->request.host,
+        .http_minor = x->request.minor,
+        .status = x->response_started ? x->response.status : info->status,
+        .substatus =
+            x->response_started && x->outcome != OUTCOME_OK && x->response.status != info->status
+                ? 0
+                : info->substatus,
+        .win32 = info->win32,
+        .bytes_sent = client->stream.bytes_written - x->bytes_written_before,
+        .bytes_received = client->stream.bytes_read - x->bytes_read_before,
+        .time_taken_ms = clock_monotonic_ms() - x->started_ms,
+    };
+    if (client_is_gone && (record.win32 == 0 || record.win32 == WIN32_ACCESS_DENIED))
+        record.win32 = WIN32_NETNAME_DELETED;
+    access_log_write(x->engine->access_log, &record);
+}
+
+void exchange_finish(struct exchange *x, bool client_is_gone)
+{
+    if (x->is_finished)
+        return;
+    x->is_finished = true;
+    let_go_of_upstream(x);
+    write_access_log(x, client_is_gone && !x->is_aborted);
+}

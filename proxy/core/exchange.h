@@ -1,0 +1,130 @@
+/* exchange.h - one request and its response: the mediator between the two sides.
+ *
+ * It knows its two ends only through two small tables, so that protocols combine freely. Bytes are
+ * pushed: who has some offers them, what is not taken stays where it is until the other side says
+ * resume. An exchange lives from the end of the request head to the last byte of the response.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_CORE_EXCHANGE_H
+#define PROXY_CORE_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "config/config.h"
+#include "core/engine_internal.h"
+#include "http/message.h"
+#include "http/outcome.h"
+#include "http/uri.h"
+
+struct client;
+struct exchange;
+struct snapshot_access;
+struct snapshot_site;
+struct upstream_group;
+
+/* The client's protocol. */
+struct client_ops {
+    void (*send_continue)(struct exchange *x); /* 100 */
+    /* x->response is complete: send its head. */
+    void (*start_response)(struct exchange *x);
+    /* Returns how much was taken; the rest is offered again after upstream_ops.resume. */
+    size_t (*send_body)(struct exchange *x, struct str data);
+    void (*end_response)(struct exchange *x);
+    /* The response cannot be completed: the client must notice. */
+    void (*abort_response)(struct exchange *x);
+    /* The upstream side's turn is over: send what is queued, read request body if it can be taken
+     * now. May finish and free the exchange, so it is the last thing a turn does. */
+    void (*run)(struct exchange *x);
+};
+
+/* The upstream's protocol. These may call back into the exchange, never into client_ops.run while
+ * the client side is on the stack. */
+struct upstream_ops {
+    size_t (*send_body)(struct exchange *x, struct str data);
+    void (*end_body)(struct exchange *x);
+    void (*flush)(struct exchange *x);  /* a turn of body bytes is over: send them */
+    void (*resume)(struct exchange *x); /* the client can take more of the response */
+    void (*cancel)(struct exchange *x); /* forget the exchange; no call-back after it */
+};
+
+struct exchange {
+    struct arena arena;
+    struct engine *engine;
+    struct client *client;
+    const struct client_ops *client_ops;
+    const struct upstream_ops *upstream_ops; /* NULL: no upstream has it */
+    void *upstream;                          /* that side's own state */
+
+    struct http_request request;
+    struct uri uri;
+    struct str host; /* lower case, without port; empty when the request has none */
+    const struct snapshot_site *site;    /* NULL until routed */
+    const struct snapshot_access *place; /* its location's settings; NULL until routed */
+    const char *user;                    /* mapped user, or NULL */
+    const char *password;                /* for forward.authorization: basic; or NULL */
+    bool shows_certificate;              /* false under ignore: the backend sees none */
+
+    struct upstream_group *group;
+    struct http_fields upstream_fields;
+    struct str upstream_target;
+    unsigned attempts;
+    bool request_has_body;
+    bool request_ended;         /* the client's body is complete */
+    bool upstream_is_ready;     /* takes request body */
+    bool upstream_needs_flush;  /* something is queued there */
+    uint64_t request_body_sent; /* bytes of it that went upstream */
+
+    struct http_response response; /* as the client gets it */
+    bool is_chunked;               /* the response towards the client */
+    bool response_blocked;         /* the client side took less than was offered */
+    bool response_started;
+    bool response_ended; /* all of it was handed to the client side */
+    bool discard_body;   /* refused: what is left of the request is read and dropped */
+    bool must_close;     /* the connection cannot be used after this exchange */
+    bool is_aborted;     /* the response broke off */
+    bool is_finished;    /* logged; only the memory is left */
+    enum outcome outcome;
+    uint64_t started_ms;
+    int64_t started_wall_s;
+    uint64_t bytes_read_before, bytes_written_before; /* of the connection */
+    char id[ENGINE_REQUEST_ID_SIZE];
+};
+
+/* A request head was read: parses, routes, judges and either forwards or refuses it. Calls back
+ * into the client's ops, also before it returns. head is a copy in *arena, which the exchange takes
+ * over. ret_exchange is set before anything is called. */
+void exchange_begin(struct client *client, const struct client_ops *ops, struct arena *arena,
+                    struct str head, struct exchange **ret_exchange);
+/* A head that cannot be read: answers it. */
+void exchange_begin_refused(struct client *client, const struct client_ops *ops,
+                            struct arena *arena, struct str partial_head, enum outcome outcome,
+                            const char *detail, struct exchange **ret_exchange);
+
+/* From the client side: */
+size_t exchange_request_body(struct exchange *x, struct str data);
+void exchange_request_end(struct exchange *x);
+/* The request's body is malformed, too large or too slow. */
+void exchange_request_failed(struct exchange *x, enum outcome outcome, const char *detail);
+/* The response's last byte left, or the client is gone: lets go of the upstream, writes the log. */
+void exchange_finish(struct exchange *x, bool client_is_gone);
+/* Frees a finished exchange. */
+void exchange_free(struct exchange *x);
+
+/* From the upstream side: */
+void exchange_upstream_ready(struct exchange *x);
+void exchange_response_head(struct exchange *x, const struct http_response *response);
+size_t exchange_response_body(struct exchange *x, struct str data);
+void exchange_response_end(struct exchange *x);
+/* Before the response's head: answered with the outcome; after it: aborted. */
+void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const char *detail);
+
+/* Answers with the outcome's page; the upstream, if any, is cancelled. */
+void exchange_refuse(struct exchange *x, enum outcome outcome);
+/* The upstream side lets go of a complete exchange (its connection is back in the pool). */
+void exchange_detach_upstream(struct exchange *x);
+
+#endif

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/explain.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/bio.h>
+#include <openssl/x509.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+#include "core/access.h"
+#include "core/identity_headers.h"
+#include "core/route.h"
+
+struct judging {
+    const struct explain_request *request;
+    struct explain_report *report;
+};
+
+static enum outcome judge(void *arg)
+{
+    struct judging *judging = arg;
+    const struct explain_request *request = judging->request;
+    struct explain_report *report = judging->report;
+    verdict_compute(request->site->trust, request->presented, request->presented_count,
+                    request->now, &report->verdict);
+    report->has_verdict = true;
+    return report->verdict.outcome;
+}
+
+static void add_rule(struct explain_report *report, struct arena *arena, struct str rule)
+{
+    struct str *grown = arena_alloc(arena, (report->rule_count + 1) * sizeof *grown);
+    if (report->rule_count > 0)
+        memcpy(grown, report->rules, report->rule_count * sizeof *grown);
+    grown[report->rule_count++] = rule;
+    report->rules = grown;
+}
+
+static const char *certificate_setting(const struct config_access *access)
+{
+    switch (access->client_certificate) {
+    case CLIENT_CERT_IGNORE:
+        return "ignore: a certificate is not looked at";
+    case CLIENT_CERT_ACCEPT:
+        return "accept: a certificate may be missing, but not bad";
+    case CLIENT_CERT_REQUIRE:
+        return "require: there must be a good certificate";
+    }
+    return "";
+}
+
+static const char *mode_rule(const struct config_trust *trust)
+{
+    switch (trust->mode) {
+    case TRUST_MODE_MACHINE:
+        return trust->trusted_issuers.is_set
+                   ? "trust.mode machine: the chain ends in trust.root, and one of its issuers is "
+                     "in trust.trusted_issuers"
+                   : "trust.mode machine: the chain ends in a self-signed certificate of "
+                     "trust.root";
+    case TRUST_MODE_EXCLUSIVE_ROOT:
+        return trust->trusted_issuers.is_set
+                   ? "trust.mode exclusive_root: the chain ends in a self-signed certificate of "
+                     "trust.trusted_issuers"
+                   : "trust.mode exclusive_root, no store bound: the chain ends in trust.root";
+    case TRUST_MODE_EXCLUSIVE_CA:
+        return trust->trusted_issuers.is_set
+                   ? "trust.mode exclusive_ca: the chain reaches any CA of trust.trusted_issuers"
+                   : "trust.mode exclusive_ca, no store bound: the chain reaches any CA of "
+                     "trust.root";
+    }
+    return "";
+}
+
+static void add_rules(struct explain_report *report, struct arena *arena, bool is_shown)
+{
+    const struct config_site *site = report->site->config;
+    add_rule(report, arena,
+             arena_printf(arena, "client_certificate %s", certificate_setting(report->access)));
+    if (report->has_verdict) {
+        add_rule(report, arena, str_of(mode_rule(&site->trust)));
+        add_rule(report, arena,
+                 site->trust.revocation.check ? STR("trust.revocation.check: CRLs are asked")
+                                              : STR("trust.revocation.check: off"));
+    }
+    if (!is_shown || report->outcome == OUTCOME_OK ||
+        (report->has_verdict && report->verdict.outcome == OUTCOME_OK)) {
+        if (report->mapping != NULL)
+            add_rule(report, arena, arena_printf(arena, "mapping %s matched", report->mapping));
+        else if (is_shown && cert_map_is_configured(report->site->map))
+            add_rule(report, arena, STR("mapping: nothing matched"));
+        if (report->user == NULL)
+            add_rule(report, arena,
+                     report->access->anonymous
+                         ? STR("anonymous: true lets requests without a user in")
+                         : STR("anonymous: false demands a user"));
+    }
+}
+
+static struct str name_text(struct arena *arena, const struct trust_issuer_name *issuer)
+{
+    const unsigned char *der = issuer->der;
+    X509_NAME *name = d2i_X509_NAME(NULL, &der, (long)issuer->len);
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *bytes = NULL;
+    long len = 0;
+    if (name != NULL && bio != NULL &&
+        X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB) >=
+            0)
+        len = BIO_get_mem_data(bio, &bytes);
+    struct str text = arena_copy(arena, str_make(bytes, (size_t)len));
+    BIO_free(bio);
+    X509_NAME_free(name);
+    return text;
+}
+
+static void add_advertised(struct explain_report *report, struct arena *arena)
+{
+    if (report->site->trust == NULL)
+        return;
+    size_t count = 0;
+    const struct trust_issuer_name *issuers = trust_issuer_list(report->site->trust, &count);
+    report->advertised = arena_calloc(arena, count, sizeof *report->advertised);
+    report->advertised_count = count;
+    for (size_t i = 0; i < count; i++)
+        report->advertised[i] = name_text(arena, &issuers[i]);
+}
+
+static void add_headers(const struct snapshot *snapshot, const struct explain_request *request,
+                        const struct access_decision *decision, struct arena *arena,
+                        struct explain_report *report)
+{
+    struct identity_facts facts = {
+        .forward = &report->access->forward,
+        .user = decision->user,
+        .password = decision->password,
+        .verdict = decision->shows_certificate ? "trusted" : "none",
+        .arr_quote_single = snapshot->config->compat.arr_quote_single,
+    };
+    if (decision->shows_certificate) {
+        const struct verdict *verdict = &report->verdict;
+        struct cert **chain = arena_calloc(arena, VERDICT_PATH_MAX, sizeof *chain);
+        facts.leaf = request->presented[0];
+        for (size_t i = 1; i < verdict->path_len; i++) {
+            if (!verdict->path[i].is_anchor)
+                chain[facts.chain_count++] = verdict->path[i].cert;
+        }
+        facts.chain = chain;
+    }
+    identity_headers_add(&facts, arena, &report->headers);
+}
+
+void explain_make(const struct snapshot *snapshot, const struct explain_request *request,
+                  struct arena *arena, struct explain_report *ret_report)
+{
+    const struct snapshot_access *place = route_location(request->site, request->path);
+    struct explain_report *report = ret_report;
+    *report = (struct explain_report){
+        .site = request->site, .access = place->config, .now = request->now};
+    size_t index = (size_t)(place - request->site->places);
+    if (index > 0)
+        report->location = request->site->config->locations[index - 1].path.text;
+    struct judging judging = {request, report};
+    struct access_facts facts = {
+        .site = request->site,
+        .access = place->config,
+        .is_tls = request->is_tls,
+        .cipher_bits = request->is_tls ? 256 : 0,
+        .leaf = request->presented_count > 0 ? request->presented[0] : NULL,
+        .judge = judge,
+        .judge_arg = &judging,
+    };
+    struct access_decision decision = access_decide(&facts);
+    report->outcome = decision.outcome;
+    report->user = decision.user;
+    report->mapping = decision.mapping;
+    add_advertised(report, arena);
+    add_rules(report, arena, decision.shows_certificate);
+    if (decision.outcome == OUTCOME_OK)
+        add_headers(snapshot, request, &decision, arena, report);
+    else
+        report->fix_count = fix_list(request->site, decision.outcome,
+                                     report->has_verdict ? &report->verdict : NULL, report->fixes);
+}
+
+void explain_clear(struct explain_report *report)
+{
+    if (report->has_verdict)
+        verdict_clear(&report->verdict);
+    fix_clear(report->fixes, report->fix_count);
+    report->fix_count = 0;
+    report->has_verdict = false;
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/headers.h"
+
+#include "base/clock.h"
+#include "core/client.h"
+#include "core/exchange.h"
+#include "core/identity_headers.h"
+#include "core/snapshot.h"
+#include "http/http1_write.h"
+#include "tls/tls_transport.h"
+
+/* RFC 9110 section 7.6.1, and what describes this hop although it does not say so. */
+static const struct str HOP_BY_HOP[] = {
+    STR_INIT("Connection"), STR_INIT("Keep-Alive"),         STR_INIT("Proxy-Connection"),
+    STR_INIT("TE"),         STR_INIT("Transfer-Encoding"),  STR_INIT("Upgrade"),
+    STR_INIT("Trailer"),    STR_INIT("Proxy-Authenticate"), STR_INIT("Proxy-Authorization"),
+};
+
+bool headers_is_hop_by_hop(struct str name)
+{
+    for (size_t i = 0; i < sizeof HOP_BY_HOP / sizeof HOP_BY_HOP[0]; i++) {
+        if (str_equal_icase(name, HOP_BY_HOP[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Set by us, whatever the client sent. "Proxy" becomes HTTP_PROXY in a CGI backend. */
+static const struct str REPLACED[] = {
+    STR_INIT("Host"),
+    STR_INIT("Content-Length"),
+    STR_INIT("Expect"),
+    STR_INIT("Proxy"),
+};
+
+static bool is_replaced(struct str name)
+{
+    for (size_t i = 0; i < sizeof REPLACED / sizeof REPLACED[0]; i++) {
+        if (str_equal_icase(name, REPLACED[i]))
+            return true;
+    }
+    return false;
+}
+
+/* A Connection field may name further fields of this hop. It removes what the client itself sent,
+ * never what we add. */
+static bool is_listed(const struct http_fields *fields, struct str name, bool has_connection)
+{
+    return has_connection && http_fields_list_contains(fields, STR("Connection"), name);
+}
+
+static void copy_fields(struct exchange *x, const struct http_fields *from, struct http_fields *to,
+                        const struct identity_names *names)
+{
+    bool has_connection = http_fields_find(from, STR("Connection")) != NULL;
+    for (size_t i = 0; i < from->count; i++) {
+        const struct http_field *field = &from->items[i];
+        if (headers_is_hop_by_hop(field->name) || is_listed(from, field->name, has_connection))
+            continue;
+        if (names != NULL &&
+            (is_replaced(field->name) || identity_names_contain(names, field->name)))
+            continue;
+        http_fields_add(to, &x->arena, field->name, field->value);
+    }
+}
+
+static void add_framing(struct exchange *x, struct http_fields *fields)
+{
+    if (x->request.body.kind == HTTP_BODY_CHUNKED)
+        http_fields_add(fields, &x->arena, STR("Transfer-Encoding"), STR("chunked"));
+    else if (x->request.body.kind == HTTP_BODY_LENGTH)
+        http_fields_add(
+            fields, &x->arena, STR("Content-Length"),
+            arena_printf(&x->arena, "%llu", (unsigned long long)x->request.body.length));
+}
+
+static struct str via_value(struct exchange *x)
+{
+    const struct http_field *before = http_fields_find(&x->upstream_fields, STR("Via"));
+    const char *version = x->request.minor == 0 ? "1.0" : "1.1";
+    if (before == NULL)
+        return arena_printf(&x->arena, "%s mtls-proxy", version);
+    struct str joined =
+        arena_printf(&x->arena, "%.*s, %s mtls-proxy", STR_ARG(before->value), version);
+    (void)http_fields_remove(&x->upstream_fields, STR("Via"));
+    return joined;
+}
+
+static struct identity_facts identity_of(struct exchange *x, const char *client_ip)
+{
+    const struct client *client = x->client;
+    const struct identity *identity = &client->identity;
+    bool is_tls = client_is_tls(client);
+    const struct transport *transport = &client->stream.transport;
+    struct identity_facts facts = {
+        .forward = &x->place->config->forward,
+        .user = x->user,
+        .password = x->password,
+        .verdict = x->shows_certificate ? "trusted" : "none",
+        .tls_version = is_tls ? tls_transport_version(transport) : NULL,
+        .cipher = is_tls ? tls_transport_cipher(transport) : NULL,
+        .client_ip = client_ip,
+        .request_id = x->id,
+        .arr_quote_single = x->engine->snapshot->config->compat.arr_quote_single,
+    };
+    if (x->shows_certificate) {
+        facts.leaf = identity->presented[0];
+        identity_chain(identity, &x->arena, &facts.chain, &facts.chain_count);
+    }
+    return facts;
+}
+
+static void add_forwarded(struct exchange *x, const char *client_ip, struct http_fields *fields)
+{
+    http_fields_add(fields, &x->arena, STR("X-Forwarded-For"), str_of(client_ip));
+    http_fields_add(fields, &x->arena, STR("X-Forwarded-Proto"),
+                    client_is_tls(x->client) ? STR("https") : STR("http"));
+    struct str host = x->uri.form == URI_ABSOLUTE ? x->uri.authority : x->request.host;
+    if (host.len > 0)
+        http_fields_add(fields, &x->arena, STR("X-Forwarded-Host"), host);
+}
+
+static struct str target_of(struct exchange *x)
+{
+    if (x->uri.query.len == 0)
+        return x->uri.path;
+    return arena_printf(&x->arena, "%.*s%.*s", STR_ARG(x->uri.path), STR_ARG(x->uri.query));
+}
+
+void headers_for_upstream(struct exchange *x, struct str upstream_host)
+{
+    struct http_fields *fields = &x->upstream_fields;
+    *fields = (struct http_fields){0};
+    x->upstream_target = target_of(x);
+    if (x->engine->snapshot->is_backend) { /* shows what came */
+        x->upstream_fields = x->request.fields;
+        x->upstream_target = x->request.target;
+        return;
+    }
+    /* RFC 9112 section 3.2.2: of an absolute target, the authority counts. */
+    struct str host = x->uri.form == URI_ABSOLUTE ? x->uri.authority : x->request.host;
+    if (host.len == 0 || x->place->config->forward.host_upstream)
+        host = upstream_host;
+    http_fields_add(fields, &x->arena, STR("Host"), host);
+    copy_fields(x, &x->request.fields, fields, x->engine->snapshot->identity_names);
+    add_framing(x, fields);
+    char text[ADDR_TEXT_SIZE];
+    struct str client_ip = arena_copy(&x->arena, str_of(addr_format_host(&x->client->peer, text)));
+    add_forwarded(x, client_ip.ptr, fields);
+    if (x->place->config->forward.via)
+        http_fields_add(fields, &x->arena, STR("Via"), via_value(x));
+    struct identity_facts facts = identity_of(x, client_ip.ptr);
+    identity_headers_add(&facts, &x->arena, fields);
+}
+
+void headers_for_client(struct exchange *x, const struct http_response *response)
+{
+    x->response = *response;
+    x->response.fields = (struct http_fields){0};
+    copy_fields(x, &response->fields, &x->response.fields, NULL);
+    /* The length of a body that is not sent (HEAD, 304) is information, else it is framing. */
+    bool keeps_length =
+        response->body.kind == HTTP_BODY_NONE && response->status >= 200 && response->status != 204;
+    if (!keeps_length)
+        (void)http_fields_remove(&x->response.fields, STR("Content-Length"));
+    /* RFC 9110 section 6.6.1: a message without a date gets the time it was received. */
+    if (http_fields_find(&x->response.fields, STR("Date")) == NULL) {
+        char date[CLOCK_TEXT_SIZE];
+        http_fields_add(&x->response.fields, &x->arena, STR("Date"),
+                        arena_copy(&x->arena, clock_format_http(clock_wall_s(), date)));
+    }
+}

@@ -1,0 +1,49 @@
+/* identity.h - who is at the other end of a client connection: chain, verdict, user.
+ *
+ * The verdict is reached once for a handshake and again whenever one of its inputs may have
+ * changed; it is looked at for every request.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_CORE_IDENTITY_H
+#define PROXY_CORE_IDENTITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "auth/client_cert.h"
+#include "auth/verdict.h"
+#include "base/arena.h"
+#include "http/outcome.h"
+
+struct client;
+struct tls_session_facts;
+
+struct identity {            /* start from {0} */
+    struct cert **presented; /* leaf first; owned references; NULL: no certificate */
+    size_t presented_count;
+    const struct verdict *verdict; /* reference held; NULL: none yet, or resumed and still good */
+    enum outcome outcome;          /* the verdict's, when is_judged */
+    int64_t valid_until;           /* seconds since 1970 */
+    bool is_judged;
+    bool is_resumed;
+};
+
+/* Takes the certificates from the finished handshake. */
+void identity_from_handshake(struct client *client);
+void identity_clear(struct identity *identity);
+static inline bool identity_has_certificate(const struct identity *identity)
+{
+    return identity->presented_count > 0;
+}
+/* The verdict at this time (seconds since 1970), reached again when it is due. Call only with a
+ * certificate. */
+enum outcome identity_judge(struct client *client, int64_t now);
+/* What a session of this connection may carry; false when it must not be resumable. */
+bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts);
+/* The chain above the leaf for forwarding, issuer first, in the arena: the validated path, without
+ * the anchor. Empty after a resumption. */
+void identity_chain(const struct identity *identity, struct arena *arena,
+                    struct cert *const **ret_chain, size_t *ret_count);
+
+#endif

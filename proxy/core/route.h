@@ -1,0 +1,21 @@
+/* route.h - from binding, host and path to a site and the settings of its location.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_CORE_ROUTE_H
+#define PROXY_CORE_ROUTE_H
+
+#include <stdbool.h>
+
+#include "base/str.h"
+#include "config/config.h"
+#include "core/snapshot.h"
+
+/* True when a configured host name matches (lower case, no port); "*." is exactly one label. */
+bool route_host_matches(struct str pattern, struct str host);
+/* The site of a request: an exact host, then a wildcard, then the one that takes any host. With an
+ * empty host (HTTP/1.0): the default site of the binding. NULL: no site has this host. */
+const struct snapshot_site *route_site(const struct snapshot_binding *binding, struct str host);
+/* The most specific location on whole path segments, else the site itself. */
+const struct snapshot_access *route_location(const struct snapshot_site *site, struct str path);
+
+#endif

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "base/mem.h"
+#include "config/config_load.h"
+#include "core/identity_headers.h"
+#include "core/upstream.h"
+#include "observe/access_log.h"
+
+/* ---- upstreams ---------------------------------------------------------------------------- */
+
+static size_t find_upstream(const struct snapshot *snapshot, const char *name)
+{
+    size_t i = 0;
+    while (i < snapshot->upstream_count && strcmp(snapshot->upstreams[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+/* A server written in place is a group of one; config_check made sure that anything else is the
+ * name of a group or "echo". */
+static size_t upstream_index(const struct snapshot *snapshot, const struct config_value *value)
+{
+    return find_upstream(snapshot, value->text);
+}
+
+static void add_upstream(struct snapshot *snapshot, const struct config_upstream *config,
+                         struct error_list *errors)
+{
+    snapshot->upstreams = xreallocarray(snapshot->upstreams, snapshot->upstream_count + 1,
+                                        sizeof *snapshot->upstreams);
+    snapshot_upstream_init(&snapshot->upstreams[snapshot->upstream_count++], config, errors);
+}
+
+static void add_upstreams(struct snapshot *snapshot, struct error_list *errors)
+{
+    const struct config *config = snapshot->config;
+    snapshot->upstreams = xcalloc(1, sizeof *snapshot->upstreams);
+    snapshot->upstreams[0] = (struct snapshot_upstream){.name = "echo", .is_echo = true};
+    snapshot->upstream_count = 1;
+    for (size_t i = 0; i < config->upstream_count; i++)
+        add_upstream(snapshot, &config->upstreams[i], errors);
+}
+
+/* ---- sites -------------------------------------------------------------------------------- */
+
+static bool asks_certificate(const struct config_site *site)
+{
+    if (site->access.client_certificate != CLIENT_CERT_IGNORE)
+        return true;
+    for (size_t i = 0; i < site->location_count; i++) {
+        if (site->locations[i].access.client_certificate != CLIENT_CERT_IGNORE)
+            return true;
+    }
+    return false;
+}
+
+static bool has_https(const struct config_site *site)
+{
+    for (size_t i = 0; i < site->binding_count; i++) {
+        if (site->bindings[i].is_https)
+            return true;
+    }
+    return false;
+}
+
+static void digest(unsigned char out[32], const char *label, const struct snapshot_site *site,
+                   const char *name)
+{
+    bool asks = asks_certificate(site->config);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    (void)EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+    (void)EVP_DigestUpdate(context, label, strlen(label) + 1);
+    (void)EVP_DigestUpdate(context, &asks, sizeof asks);
+    if (asks)
+        (void)EVP_DigestUpdate(context, trust_epoch(site->trust), TRUST_EPOCH_SIZE);
+    (void)EVP_DigestUpdate(context, name, strlen(name) + 1);
+    (void)EVP_DigestFinal_ex(context, out, NULL);
+    EVP_MD_CTX_free(context);
+}
+
+static void build_tls(struct snapshot_site *site, const struct config *config,
+                      struct error_list *errors)
+{
+    /* Connections are told apart by what is judged, sessions by the site's name as well. */
+    unsigned char session_policy[32];
+    digest(site->policy, "policy", site, "");
+    digest(session_policy, "session", site, site->config->name);
+    size_t issuer_count = 0;
+    const struct trust_issuer_name *issuers = trust_issuer_list(site->trust, &issuer_count);
+    struct tls_name *names = xcalloc(issuer_count, sizeof *names);
+    for (size_t i = 0; i < issuer_count; i++)
+        names[i] = (struct tls_name){issuers[i].der, issuers[i].len};
+    struct tls_site_options options = {
+        .site = site->config,
+        .ask_certificate = asks_certificate(site->config),
+        .issuers = names,
+        .issuer_count = issuer_count,
+        .policy = session_policy,
+        .revocation = trust_revocation_digest(site->trust),
+    };
+    site->tls = tls_site_new(&options, config, errors);
+    free(names);
+}
+
+static void add_places(const struct snapshot *snapshot, struct snapshot_site *site)
+{
+    const struct config_site *config = site->config;
+    site->places = xcalloc(1 + config->location_count, sizeof *site->places);
+    site->places[0].config = &config->access;
+    for (size_t i = 0; i < config->location_count; i++)
+        site->places[1 + i].config = &config->locations[i].access;
+    for (size_t i = 0; i <= config->location_count; i++)
+        site->places[i].upstream = upstream_index(snapshot, &site->places[i].config->upstream);
+}
+
+static void build_site(struct snapshot *snapshot, struct snapshot_site *site,
+                       const struct config_site *config, struct error_list *errors)
+{
+    site->config = config;
+    add_places(snapshot, site);
+    site->map = cert_map_new(config, snapshot->config, errors);
+    if (!has_https(config))
+        return;
+    site->trust = trust_new(config, snapshot->config, errors);
+    if (site->trust != NULL)
+        build_tls(site, snapshot->config, errors);
+}
+
+/* ---- bindings ----------------------------------------------------------------------------- */
+
+static struct snapshot_binding *find_binding(struct snapshot *snapshot, const struct addr *addr)
+{
+    /* Two bindings that leave the port to the kernel are two sockets. */
+    if (addr_port(addr) == 0)
+        return NULL;
+    for (size_t i = 0; i < snapshot->binding_count; i++) {
+        if (addr_equal(&snapshot->bindings[i].addr, addr))
+            return &snapshot->bindings[i];
+    }
+    return NULL;
+}
+
+static void bind_site(struct snapshot *snapshot, struct snapshot_site *site,
+                      const struct config_binding *config, struct error_list *errors)
+{
+    struct addr addr;
+    if (!addr_from_numeric(config->host, config->port, &addr)) {
+        errors_add(errors, config->url.mark, "`%s` is not a numeric address", config->host);
+        return;
+    }
+    struct snapshot_binding *binding = find_binding(snapshot, &addr);
+    if (binding == NULL) {
+        snapshot->bindings = xreallocarray(snapshot->bindings, snapshot->binding_count + 1,
+                                           sizeof *snapshot->bindings);
+        binding = &snapshot->bindings[snapshot->binding_count++];
+        *binding = (struct snapshot_binding){
+            .addr = addr,
+            .is_https = config->is_https,
+            .url = config->url.text,
+            .mark = config->url.mark,
+        };
+    }
+    binding->sites = xreallocarray(binding->sites, binding->site_count + 1, sizeof *binding->sites);
+    binding->sites[binding->site_count++] = site;
+}
+
+static void build_listener(struct snapshot_binding *binding, const struct config *config,
+                           struct tls_ticket_keys *keys)
+{
+    struct tls_site **sites = xcalloc(binding->site_count, sizeof *sites);
+    for (size_t i = 0; i < binding->site_count; i++)
+        sites[i] = binding->sites[i]->tls;
+    binding->tls = tls_listener_new(sites, binding->site_count, config, keys);
+    free(sites);
+}
+
+static void build_bindings(struct snapshot *snapshot, struct tls_ticket_keys *keys,
+                           struct error_list *errors)
+{
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        const struct config_site *site = snapshot->sites[i].config;
+        for (size_t j = 0; j < site->binding_count; j++)
+            bind_site(snapshot, &snapshot->sites[i], &site->bindings[j], errors);
+    }
+    if (errors->errors > 0)
+        return;
+    for (size_t i = 0; i < snapshot->binding_count; i++) {
+        if (snapshot->bindings[i].is_https)
+            build_listener(&snapshot->bindings[i], snapshot->config, keys);
+    }
+}
+
+/* ---- the whole ---------------------------------------------------------------------------- */
+
+struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *keys,
+                              struct error_list *errors)
+{
+    struct snapshot *snapshot = xcalloc(1, sizeof *snapshot);
+    snapshot->config = config;
+    add_upstreams(snapshot, errors);
+    snapshot->identity_names = identity_names_new(config);
+    snapshot->access_fields = access_log_fields(&config->log.access_fields, errors);
+    snapshot->sites = xcalloc(config->site_count, sizeof *snapshot->sites);
+    snapshot->site_count = config->site_count;
+    for (size_t i = 0; i < config->site_count; i++)
+        build_site(snapshot, &snapshot->sites[i], &config->sites[i], errors);
+    build_bindings(snapshot, keys, errors);
+    if (errors->errors > 0) {
+        snapshot_free(snapshot);
+        return NULL;
+    }
+    return snapshot;
+}
+
+void snapshot_free(struct snapshot *snapshot)
+{
+    if (snapshot == NULL)
+        return;
+    for (size_t i = 0; i < snapshot->binding_count; i++) {
+        tls_listener_free(snapshot->bindings[i].tls);
+        free(snapshot->bindings[i].sites);
+    }
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        tls_site_free(snapshot->sites[i].tls);
+        trust_free(snapshot->sites[i].trust);
+        cert_map_free(snapshot->sites[i].map);
+        free(snapshot->sites[i].places);
+    }
+    for (size_t i = 0; i < snapshot->upstream_count; i++)
+        snapshot_upstream_clear(&snapshot->upstreams[i]);
+    free(snapshot->bindings);
+    free(snapshot->sites);
+    free(snapshot->upstreams);
+    identity_names_free(snapshot->identity_names);
+    config_free(snapshot->config);
+    free(snapshot);
+}
+
+/* What the configuration's text does not show: the files that mappings and accounts read. */
+static bool reads_mapping_files(const struct config_site *site)
+{
+    return site->mapping.is_set || site->accounts_set;
+}
+
+static bool same_site(const struct snapshot_site *a, const struct snapshot_site *b)
+{
+    if (reads_mapping_files(a->config) || (a->trust == NULL) != (b->trust == NULL))
+        return false;
+    return a->trust == NULL ||
+           (memcmp(a->policy, b->policy, sizeof a->policy) == 0 &&
+            memcmp(trust_revocation_digest(a->trust), trust_revocation_digest(b->trust), 32) == 0);
+}
+
+bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b)
+{
+    if (a->config->source_hash != b->config->source_hash || a->site_count != b->site_count)
+        return false;
+    for (size_t i = 0; i < a->site_count; i++) {
+        if (!same_site(&a->sites[i], &b->sites[i]))
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+#include "http/http1_chars.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* Sums of enum http1_char_class; test_http1_chars.c derives every entry from the grammar. */
+/* clang-format off */
+const unsigned char http1_char_classes[256] = {
+    /* 00 */  0,  0,  0,  0,  0,  0,  0,  0,  0, 10,  0,  0,  0,  0,  0,  0,
+    /* 10 */  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,  0,
+    /* 20 */ 10, 31,  6, 15, 31, 15, 31, 31, 30, 30, 31, 31, 30, 31, 31, 14,
+    /* 30 */ 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 14, 30, 14, 30, 14, 14,
+    /* 40 */ 14, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31,
+    /* 50 */ 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 14,  6, 14, 15, 31,
+    /* 60 */ 15, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31,
+    /* 70 */ 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 14, 15, 14, 31,  0,
+    /* 80 */ 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    /* 90 */ 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    /* a0 */ 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    /* b0 */ 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    /* c0 */ 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    /* d0 */ 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    /* e0 */ 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+    /* f0 */ 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10,
+};
+/* clang-format on */
+
+size_t http1_span(struct str s, enum http1_char_class wanted)
+{
+    size_t i = 0;
+    while (i < s.len && http1_char_is(s.ptr[i], wanted))
+        i++;
+    return i;
+}
+
+bool http1_is_all(struct str s, enum http1_char_class wanted)
+{
+    return s.len > 0 && http1_span(s, wanted) == s.len;
+}
+
+#define EVERY_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Not zero when one of the eight bytes is below 0x20 or equal to 0x7f. Subtracting from each byte
+ * sets its top bit on a borrow; a borrow into a neighbour happens only when there is a real hit. */
+static uint64_t control_bits(uint64_t word)
+{
+    uint64_t not_del = word ^ EVERY_BYTE(0x7f);
+    uint64_t below = (word - EVERY_BYTE(0x20)) & ~word;
+    uint64_t del = (not_del - EVERY_BYTE(1)) & ~not_del;
+    return (below | del) & EVERY_BYTE(0x80);
+}
+
+static bool is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+size_t http1_find_control(struct str s)
+{
+    size_t i = 0;
+    for (; s.len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, s.ptr + i, sizeof word);
+        if (control_bits(word) != 0)
+            break;
+    }
+    while (i < s.len && !is_control(s.ptr[i]))
+        i++;
+    return i;
+}
+
+static bool letters_spell(struct str name, struct str lower_word)
+{
+    size_t matched = 0;
+    for (size_t i = 0; i < name.len; i++) {
+        if (!ascii_is_alpha(name.ptr[i]))
+            continue;
+        if (matched == lower_word.len || ascii_lower(name.ptr[i]) != lower_word.ptr[matched])
+            return false;
+        matched++;
+    }
+    return matched == lower_word.len;
+}
+
+bool http1_is_framing_alias(struct str name)
+{
+    if (name.len < sizeof "contentlength" - 1)
+        return false;
+    if (letters_spell(name, STR("contentlength")))
+        return !str_equal_icase(name, STR("content-length"));
+    if (letters_spell(name, STR("transferencoding")))
+        return !str_equal_icase(name, STR("transfer-encoding"));
+    return false;
+}

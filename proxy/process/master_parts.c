@@ -1,0 +1,22 @@
+/* What the real master is made of. A file of its own, so that a test of the master does not need
+ * the rest of the program.
+ *
+ * SPDX-License-Identifier: MIT */
+#include "config/config_load.h"
+#include "core/snapshot.h"
+#include "net/listener.h"
+#include "process/master.h"
+#include "process/worker.h"
+
+int master_run(const char *config_file)
+{
+    static const struct master_parts PARTS = {
+        .config_load = config_load,
+        .config_free = config_free,
+        .snapshot_new = snapshot_new,
+        .snapshot_free = snapshot_free,
+        .listener_open = listener_open,
+        .worker_main = worker_main,
+    };
+    return master_run_with(config_file, &PARTS);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/bio.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "tls/tls_error.h"
+#include "tls/tls_private.h"
+
+#define FILE_MAX ((size_t)1 << 20)
+
+struct file {
+    char *bytes; /* owned; cleansed, for it may hold a key */
+    size_t len;
+    mode_t mode;
+};
+
+static void file_clear(struct file *file)
+{
+    if (file->bytes != NULL) {
+        OPENSSL_cleanse(file->bytes, FILE_MAX);
+    }
+    free(file->bytes);
+    *file = (struct file){0};
+}
+
+/* Returns 0 or a negative errno. */
+static int read_all(int fd, struct file *file)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0) {
+        return -errno;
+    }
+    if (!S_ISREG(status.st_mode)) {
+        return S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+    }
+    file->mode = status.st_mode;
+    file->bytes = xmalloc(FILE_MAX);
+    while (file->len < FILE_MAX) {
+        ssize_t len = read(fd, file->bytes + file->len, FILE_MAX - file->len);
+        if (len == 0) {
+            return 0;
+        }
+        if (len < 0 && errno != EINTR) {
+            return -errno;
+        }
+        file->len += len > 0 ? (size_t)len : 0;
+    }
+    return -EFBIG;
+}
+
+static bool file_load(const struct config_value *path, struct file *file, struct error_list *errors)
+{
+    /* O_NONBLOCK: a named pipe must not hold up the start. */
+    int fd = open(path->text, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    int status = fd < 0 ? -errno : read_all(fd, file);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (status != 0) {
+        errors_add(errors, path->mark, "cannot read %s: %s", path->text, strerrordesc_np(-status));
+        file_clear(file);
+    }
+    return status == 0;
+}
+
+/* All certificates of the file in its order; NULL when an error was added. */
+static STACK_OF(X509) *
+    parse_chain(const struct file *file, const struct config_value *path, struct error_list *errors)
+{
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    BIO *bio = BIO_new_mem_buf(file->bytes, (int)file->len);
+    ERR_clear_error();
+    X509 *cert;
+    while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+        (void)sk_X509_push(chain, cert);
+    }
+    BIO_free(bio);
+    unsigned long code = ERR_peek_last_error();
+    bool is_end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+    if (is_end && sk_X509_num(chain) > 0) {
+        ERR_clear_error();
+        return chain;
+    }
+    struct text reason = {0};
+    if (is_end) {
+        ERR_clear_error();
+        text_add_cstr(&reason, "no PEM certificate in it");
+    } else {
+        tls_error_take(&reason);
+    }
+    errors_add(errors, path->mark, "certificate %s: %s", path->text, reason.ptr);
+    text_clear(&reason);
+    sk_X509_pop_free(chain, X509_free);
+    return NULL;
+}
+
+static int refuse_password(char *buf, int size, int is_writing, void *arg)
+{
+    bool *is_encrypted = arg;
+    (void)buf;
+    (void)size;
+    (void)is_writing;
+    *is_encrypted = true;
+    return -1;
+}
+
+static EVP_PKEY *parse_key(const struct file *file, const struct config_value *path,
+                           struct error_list *errors)
+{
+    bool is_encrypted = false;
+    BIO *bio = BIO_new_mem_buf(file->bytes, (int)file->len);
+    ERR_clear_error();
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, refuse_password, &is_encrypted);
+    BIO_free(bio);
+    if (key == NULL && is_encrypted) {
+        errors_add(errors, path->mark,
+                   "private key %s is encrypted; store it without a password and protect the file",
+                   path->text);
+    } else if (key == NULL) {
+        errors_add(errors, path->mark, "private key %s: no PEM private key that can be read",
+                   path->text);
+    }
+    ERR_clear_error();
+    return key;
+}
+
+static void warn_about_time(const X509 *leaf, const struct config_value *path,
+                            struct error_list *errors)
+{
+    time_t now = (time_t)clock_wall_s();
+    if (X509_cmp_time(X509_get0_notAfter(leaf), &now) < 0) {
+        errors_warn(errors, path->mark, "the server certificate in %s has expired", path->text);
+    } else if (X509_cmp_time(X509_get0_notBefore(leaf), &now) > 0) {
+        errors_warn(errors, path->mark, "the server certificate in %s is not valid yet",
+                    path->text);
+    }
+}
+
+/* Takes the leaf off the chain. */
+static void install(SSL_CTX *ctx, const struct config_server_certificate *files,
+                    STACK_OF(X509) * chain, EVP_PKEY *key, struct error_list *errors)
+{
+    X509 *leaf = sk_X509_shift(chain);
+    ERR_clear_error();
+    bool is_match = X509_check_private_key(leaf, key) == 1;
+    if (!is_match) {
+        ERR_clear_error();
+        errors_add(errors, files->key.mark,
+                   "the private key in %s does not belong to the first certificate in %s",
+                   files->key.text, files->chain.text);
+    } else if (SSL_CTX_use_cert_and_key(ctx, leaf, key, chain, 0) != 1) {
+        bool is_second = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_NOT_REPLACING_CERTIFICATE;
+        struct text reason = {0};
+        tls_error_take(&reason);
+        errors_add(errors, files->chain.mark, "certificate %s: %s", files->chain.text,
+                   is_second ? "the site already has one with this kind of key" : reason.ptr);
+        text_clear(&reason);
+    } else {
+        warn_about_time(leaf, &files->chain, errors);
+    }
+    X509_free(leaf);
+}
+
+void tls_keypair_load(SSL_CTX *ctx, const struct config_server_certificate *files,
+                      struct error_list *errors)
+{
+    struct file chain_file = {0};
+    struct file key_file = {0};
+    STACK_OF(X509) *chain = NULL;
+    EVP_PKEY *key = NULL;
+    if (file_load(&files->chain, &chain_file, errors)) {
+        chain = parse_chain(&chain_file, &files->chain, errors);
+    }
+    if (file_load(&files->key, &key_file, errors)) {
+        if ((key_file.mode & (S_IROTH | S_IWOTH)) != 0) {
+            errors_warn(errors, files->key.mark, "private key %s: everybody can %s it",
+                        files->key.text, (key_file.mode & S_IWOTH) != 0 ? "change" : "read");
+        }
+        key = parse_key(&key_file, &files->key, errors);
+    }
+    if (chain != NULL && key != NULL) {
+        install(ctx, files, chain, key, errors);
+    }
+    sk_X509_pop_free(chain, X509_free);
+    EVP_PKEY_free(key);
+    file_clear(&chain_file);
+    file_clear(&key_file);
+}

@@ -1,0 +1,235 @@
+"""The real program under test: started with a generated configuration on free ports.
+
+SPDX-License-Identifier: MIT
+"""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tempfile
+
+from events import DEADLINE, Lines, eventually
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BINARY = os.environ.get("MTLS_PROXY_BIN", os.path.join(TOP, "build", "release", "mtls-proxy"))
+SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|"
+                       r"Assertion .* failed|\*\*\* stack smashing")
+DEFAULT_FIELDS = ("date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip "
+                  "cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken")
+
+
+def site(basics, **changes):
+    """A site that asks for a certificate of the test CA and answers with the echo."""
+    trust = {"root": [basics.path("root.pem")], "intermediate": [basics.path("issuing.pem")]}
+    trust.update(changes.pop("trust", {}))
+    made = {
+        "name": "main",
+        "bindings": ["https://127.0.0.1:0"],
+        "server_certificate": {"chain": basics.path("server.pem"), "key": basics.path("server.key")},
+        "client_certificate": "require",
+        "trust": trust,
+        "upstream": "echo",
+    }
+    made.update(changes)
+    return {key: value for key, value in made.items() if value is not ...}
+
+
+def configuration(*sites, **top):
+    made = {
+        "workers": 1,
+        "log": {
+            "error": {"level": "info"},
+            "access": {"path": "stdout", "flush": "10ms"},
+        },
+        "sites": list(sites),
+    }
+    made.update(top)
+    return made
+
+
+def run(*arguments, stdin=None, deadline=DEADLINE, cwd=None):
+    """Runs a sub-command to its end."""
+    done = subprocess.run([BINARY, *arguments], input=stdin, capture_output=True, text=True,
+                          timeout=deadline, cwd=cwd, check=False)
+    assert not SANITIZER.search(done.stderr), done.stderr
+    return done
+
+
+def fields_of(line):
+    """The key=value pairs of a line of the error log, quotes undone."""
+    values = {}
+    for word in re.findall(r'[A-Za-z0-9_]+=(?:"(?:[^"\\]|\\.)*"|[^ ]*)', line):
+        key, value = word.split("=", 1)
+        if value.startswith('"'):
+            value = re.sub(r"\\(.)", r"\1", value[1:-1])
+        values[key] = value
+    return values
+
+
+class Proxy:
+    """A running proxy; leave the with block and it must stop cleanly."""
+
+    def __init__(self, config, arguments=(), wait=True, environment=None, file_name="proxy.yaml"):
+        self._folder = tempfile.TemporaryDirectory(prefix="mtls-proxy-test-")
+        self.folder = self._folder.name
+        os.chmod(self.folder, 0o755)
+        self.config_path = os.path.join(self.folder, file_name)
+        self.configure(config)
+        self.is_stopped = False
+        self.process = subprocess.Popen(
+            [BINARY, "run", "-c", self.config_path, *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env={**os.environ, **(environment or {})})
+        self.errors = Lines(self.process.stderr)
+        self.access_lines = Lines(self.process.stdout)
+        self.bindings = []
+        if wait:
+            try:
+                self._wait_ready()
+            except BaseException:
+                self.kill()
+                raise
+
+    def configure(self, config):
+        """Writes the configuration (YAML text, or a dict); reload() makes it count."""
+        text = config if isinstance(config, str) else json.dumps(config, indent=2)
+        with open(self.config_path, "w", encoding="utf-8") as out:
+            out.write(text + "\n")
+
+    def _wait_ready(self):
+        line = self.errors.wait(lambda one: "master.ready" in one)
+        assert line, "the proxy did not get ready:\n" + self.errors.text()
+        self.bindings = [(scheme, host.strip("[]"), int(port)) for scheme, host, port in
+                         re.findall(r"(https?)://(\[[^\]]*\]|[^:\s\"]+):(\d+)", line)]
+        assert self.bindings, line
+
+    def address(self, scheme="https", index=0):
+        found = [one for one in self.bindings if one[0] == scheme]
+        return found[index][1:]
+
+    def event(self, wanted, count=1, start=0, deadline=DEADLINE):
+        """The line of the error log with this event (or text); fails when it does not come."""
+        line = self.errors.wait(lambda one: wanted in one, count, start, deadline)
+        assert line, f"no {wanted!r} (x{count}) in the error log:\n" + self.errors.text()
+        return line
+
+    def marker(self):
+        """Where the error log stands now, as the start of a later event()."""
+        return len(self.errors.lines)
+
+    def access(self, stem, count=1):
+        """The count-th line of the access log for this path, as a dict by column."""
+        line = self.access_lines.wait(
+            lambda one: not one.startswith("#") and stem in one.split(" "), count)
+        assert line, f"no {stem} in the access log:\n{self.access_lines.text()}"
+        names = DEFAULT_FIELDS.split()
+        for one in self.access_lines.lines:
+            if one.startswith("#Fields: "):
+                names = one.split(" ")[1:]
+        values = line.split(" ")
+        assert len(values) == len(names), line
+        return dict(zip(names, values))
+
+    def verdict(self, stem, count=1):
+        """(status, substatus, win32) of a request, from the access log."""
+        record = self.access(stem, count)
+        return tuple(int(record[key]) for key in ("sc-status", "sc-substatus", "sc-win32-status"))
+
+    def refusal(self, site_name):
+        """The line that tells why a client of this site was refused, as a dict."""
+        line = self.errors.wait(
+            lambda one: " access.refused " in one and f'site="{site_name}"' in one)
+        assert line, f"no refusal of {site_name}:\n" + self.errors.text()
+        return fields_of(line)
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def reload(self, config=None, event="master.reloaded"):
+        """Reloads and waits for the outcome."""
+        if config is not None:
+            self.configure(config)
+        start = self.marker()
+        self.signal(signal.SIGHUP)
+        return self.event(event, start=start)
+
+    def workers(self):
+        """Process ids of the children."""
+        found = []
+        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
+        with open(path, encoding="ascii") as source:
+            found = [int(one) for one in source.read().split()]
+        return found
+
+    def rss(self):
+        """Resident kilobytes of each child."""
+        sizes = {}
+        for pid in self.workers():
+            try:
+                with open(f"/proc/{pid}/status", encoding="ascii") as source:
+                    sizes[pid] = int(re.search(r"VmRSS:\s+(\d+)", source.read()).group(1))
+            except (OSError, AttributeError):
+                continue
+        return sizes
+
+    def wait(self, deadline=DEADLINE):
+        """Waits for the exit code."""
+        code = self.process.wait(deadline)
+        self.errors.drained()
+        self.access_lines.drained()
+        self.is_stopped = True
+        return code
+
+    def check_clean(self):
+        found = SANITIZER.search(self.errors.text())
+        assert not found, self.errors.text()
+
+    def stop(self):
+        """TERM, exit code 0, no word from a sanitizer, no worker that died by itself."""
+        if self.is_stopped:
+            self.check_clean()
+            return
+        self.signal(signal.SIGTERM)
+        try:
+            code = self.wait()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError("TERM did not stop the proxy:\n" + self.errors.text()) from None
+        self.check_clean()
+        assert code == 0, f"exit code {code}:\n" + self.errors.text()
+
+    def kill(self):
+        children = []
+        if self.process.poll() is None:
+            children = self.workers()
+            self.process.kill()
+            self.process.wait()
+        for pid in children:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        self.is_stopped = True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        try:
+            if kind is None:
+                self.stop()
+            else:
+                self.kill()
+        finally:
+            self._folder.cleanup()
+
+
+def is_gone(pid):
+    return not os.path.exists(f"/proc/{pid}")
+
+
+def wait_gone(pids):
+    for pid in pids:
+        eventually(lambda pid=pid: is_gone(pid), f"process {pid} ends")

@@ -1,0 +1,299 @@
+"""The sub-commands: what they print, where, and with which exit code.
+
+SPDX-License-Identifier: MIT
+"""
+
+import json
+import os
+import re
+import socket
+import subprocess
+
+import pytest
+
+import tlsclient
+from events import Lines
+from proxy import BINARY, Proxy, configuration, run, site
+
+COMMANDS = ["run", "check", "explain", "init", "echo", "version"]
+
+
+@pytest.fixture
+def write(tmp_path):
+    def one(content):
+        path = tmp_path / "proxy.yaml"
+        path.write_text(content if isinstance(content, str) else json.dumps(content, indent=2))
+        return str(path)
+    return one
+
+
+@pytest.fixture(scope="module")
+def staging(tmp_path_factory):
+    folder = str(tmp_path_factory.mktemp("init") / "staging")
+    done = run("init", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+# version and usage
+
+@pytest.mark.parametrize("how", ["version", "-V"])
+def test_version(how):
+    done = run(how)
+    assert done.returncode == 0
+    assert re.match(r"mtls-proxy \d+\.\d+\.\d+", done.stdout)
+    for library in ("OpenSSL", "libevent"):
+        assert library.lower() in done.stdout.lower()
+
+
+def test_no_command_is_usage():
+    done = run()
+    assert done.returncode == 2
+    assert "usage" in done.stderr.lower()
+    for command in COMMANDS:
+        assert command in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    ["fly"], ["run", "--no-such-option"], ["check", "-c"], ["init"], ["echo"],
+    ["explain", "--certificate"], ["init", "a", "b"], ["run", "extra"]])
+def test_wrong_use_is_exit_2(arguments):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_everywhere(command):
+    done = run(command, "--help")
+    assert done.returncode == 0
+    assert command in done.stdout
+
+
+# check
+
+@pytest.mark.parametrize("how", [["check"], ["-t"]])
+def test_check_of_a_good_file(write, basics, how):
+    path = write(configuration(site(basics)))
+    done = run(*how, "-c", path)
+    assert (done.returncode, done.stdout) == (0, f"{path}: ok\n")
+    assert done.stderr == ""
+
+
+def test_check_of_a_file_with_warnings(write, basics, tmp_path):
+    (tmp_path / "empty").mkdir()
+    path = write(configuration(site(basics, trust={"root": ["empty"]})))
+    done = run("check", "-c", path)
+    assert (done.returncode, done.stdout) == (0, f"{path}: ok\n")
+    assert re.search(re.escape(path) + r":\d+:\d+: warning: ", done.stderr)
+
+
+def test_check_names_every_error_with_its_place(write):
+    path = write("""\
+wrokers: 2
+workers: 3
+workers: 4
+sites:
+  - name: a
+    bindings: ["https://127.0.0.1:8443x"]
+    client_certificate: perhaps
+    server_certificate: { chain: missing.pem, key: missing.key }
+    require_ssl: yes
+    trust: { root: [missing-root.pem], mode: 7 }
+    upstream: nowhere
+limits: { connections: -1, header_bytes: 32q }
+timeouts: { idle: 5 parsecs }
+""")
+    done = run("check", "-c", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    places = [int(line) for line in
+              re.findall(r"^%s:(\d+):\d+: error: " % re.escape(path), done.stderr, re.M)]
+    for line in (1, 3, 6, 7, 9, 10, 12, 13):
+        assert line in places, f"line {line} in:\n{done.stderr}"
+    assert "workers" in done.stderr.splitlines()[0]  # the key that was probably meant
+
+
+def test_check_of_files_that_are_missing(write, basics):
+    made = site(basics, trust={"root": ["no-root.pem"], "disallowed": ["no-list.pem"]})
+    made["server_certificate"] = {"chain": "no-chain.pem", "key": "no-key.pem"}
+    done = run("check", "-c", write(configuration(made)))
+    assert done.returncode == 1
+    for name in ("no-root.pem", "no-list.pem", "no-chain.pem"):
+        assert name in done.stderr
+
+
+@pytest.mark.parametrize("content", [
+    "", "[]", "just text", "sites: []", "sites: {}", "a: &a [*a]\n", "sites: [}\n", "\t- x\n",
+    "sites:\n  - &x {bindings: *x}\n", "%YAML 9.9\n---\n{}\n", "{}\n---\n{}\n", "\0", "\xff"])
+def test_check_of_nonsense_is_an_error_not_a_crash(tmp_path, content):
+    path = tmp_path / "proxy.yaml"
+    path.write_bytes(content.encode("latin-1"))
+    done = run("check", "-c", str(path))
+    assert done.returncode == 1
+    assert "proxy.yaml" in done.stderr
+
+
+def test_check_of_no_file(tmp_path):
+    done = run("check", "-c", str(tmp_path / "none.yaml"))
+    assert done.returncode == 1
+    assert "none.yaml" in done.stderr
+
+
+def test_check_finds_a_key_of_another_certificate(write, basics):
+    made = site(basics)
+    made["server_certificate"]["key"] = basics.path("root.key")
+    done = run("check", "-c", write(configuration(made)))
+    assert done.returncode == 1
+
+
+def test_check_binds_nothing(write, basics):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        path = write(configuration(site(basics, bindings=[f"https://127.0.0.1:{port}"])))
+        assert run("check", "-c", path).returncode == 0
+
+
+# init
+
+def modes(folder):
+    return {os.path.relpath(os.path.join(at, name), folder):
+            os.stat(os.path.join(at, name)).st_mode & 0o777
+            for at, _, names in os.walk(folder) for name in names}
+
+
+def test_init_makes_what_it_says(staging):
+    found = modes(staging)
+    wanted = ["proxy.yaml", "pki/roots/root.pem", "pki/cas/issuing.pem", "pki/server.pem",
+              "pki/server.key", "pki/crls/root.pem", "pki/crls/issuing.pem",
+              "pki/external/root.pem", "pki/external/issuing.pem"]
+    for client in ("good", "expired", "not-yet-valid", "revoked", "wrong-usage", "untrusted",
+                   "self-signed"):
+        wanted += [f"pki/clients/{client}.{kind}" for kind in ("pem", "key", "p12")]
+    assert not set(wanted) - set(found)
+    for name, mode in found.items():
+        if name.endswith((".key", ".p12")):
+            assert mode == 0o600, name
+
+
+def test_init_refuses_a_folder_with_something_in_it(tmp_path):
+    (tmp_path / "mine").write_text("precious")
+    done = run("init", str(tmp_path))
+    assert done.returncode == 1
+    assert os.listdir(tmp_path) == ["mine"]
+
+
+def test_init_takes_an_empty_folder(tmp_path):
+    assert run("init", str(tmp_path)).returncode == 0
+    assert run("check", "-c", str(tmp_path / "proxy.yaml")).returncode == 0
+
+
+def test_configuration_of_init_is_in_order(staging):
+    done = run("check", "-c", os.path.join(staging, "proxy.yaml"))
+    assert done.returncode == 0, done.stderr
+
+
+# explain
+
+VERDICTS = {"good": (0, "200"), "expired": (10, "403.17"), "not-yet-valid": (10, "403.17"),
+            "revoked": (10, "403.13"), "wrong-usage": (10, "403.16"),
+            "untrusted": (10, "403.16"), "self-signed": (10, "403.16")}
+
+
+def explain(staging, *arguments, stdin=None):
+    return run("explain", "-c", os.path.join(staging, "proxy.yaml"), *arguments, stdin=stdin)
+
+
+@pytest.mark.parametrize("client", VERDICTS)
+def test_explain_tells_the_verdict_first(staging, client):
+    done = explain(staging, "--certificate", f"{staging}/pki/clients/{client}.pem")
+    code, status = VERDICTS[client]
+    assert done.returncode == code, done.stderr
+    if code:
+        assert status in done.stdout.splitlines()[0]
+    assert client in done.stdout
+
+
+def test_explain_without_a_certificate(staging):
+    done = explain(staging, "--no-certificate")
+    assert done.returncode == 10
+    assert "403.7" in done.stdout.splitlines()[0]
+
+
+def test_explain_from_standard_input(staging):
+    with open(f"{staging}/pki/clients/good.pem", encoding="ascii") as source:
+        assert explain(staging, "--certificate", "-", stdin=source.read()).returncode == 0
+
+
+def test_explain_at_another_time(staging):
+    good = f"{staging}/pki/clients/good.pem"
+    done = explain(staging, "--certificate", good, "--at", "@4102444800")  # the year 2100
+    assert done.returncode == 10
+    assert "403.17" in done.stdout.splitlines()[0] or "403.16" in done.stdout.splitlines()[0]
+    assert explain(staging, "--certificate", good, "--at", "yesterday").returncode == 2
+
+
+def test_explain_of_something_that_is_no_certificate(staging, tmp_path):
+    path = tmp_path / "junk.pem"
+    path.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+    assert explain(staging, "--certificate", str(path)).returncode in (1, 10)
+
+
+def test_explain_agrees_with_the_running_proxy(staging):
+    with open(os.path.join(staging, "proxy.yaml"), encoding="utf-8") as source:
+        assert ":8443" in source.read()
+    for client, (_, status) in VERDICTS.items():
+        done = explain(staging, "--certificate", f"{staging}/pki/clients/{client}.pem",
+                       "--format", "json")
+        told = json.loads(done.stdout)
+        got = "%d" % told["status"] + (f".{told['substatus']}" if told["substatus"] else "")
+        assert got == status
+
+
+# echo
+
+def test_echo_stands_alone():
+    process = subprocess.Popen([BINARY, "echo", "--listen", "127.0.0.1:0"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, errors = Lines(process.stdout), Lines(process.stderr)
+    try:
+        pattern = re.compile(r"127\.0\.0\.1:(\d+)")
+        line = errors.wait(pattern.search) or out.wait(pattern.search)
+        assert line, errors.text()
+        with socket.create_connection(("127.0.0.1", int(pattern.search(line).group(1))),
+                                      timeout=20) as sock:
+            client = tlsclient.Connection(sock)
+            answer = client.request("POST", "/x?y", [("Accept", "application/json"),
+                                                     ("X-Own", "1")], b"body")
+        told = answer.json()
+        assert (told["method"], told["target"], told["body_bytes"]) == ("POST", "/x?y", 4)
+        assert told["body_sha256"] == (
+            "230d8358dc8e8890b4c58deeb62912ee2f20357ae92a5cc861b98e68fe31acb5")
+        assert ["X-Own", "1"] in told["headers"]
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def test_echo_inside_the_proxy(start, basics):
+    proxy = start(site(basics))
+    told = tlsclient.fetch_json(proxy, "/in?q", method="PUT", body=b"0123456789",
+                                identity=basics.alice).json()
+    assert (told["method"], told["target"], told["version"], told["body_bytes"]) == (
+        "PUT", "/in?q", "HTTP/1.1", 10)
+    names = [name.lower() for name, _ in told["headers"]]
+    assert "client-cert" in names and "x-forwarded-for" in names
+    text = tlsclient.fetch(proxy, "/text", identity=basics.alice)
+    assert text.header("content-type").startswith("text/plain")
+
+
+def test_keylog_is_loud(basics, tmp_path):
+    keylog = str(tmp_path / "keys")
+    with Proxy(configuration(site(basics)), arguments=["--keylog", keylog]) as proxy:
+        proxy.event("keylog")
+        tlsclient.fetch(proxy, identity=basics.alice)
+    with open(keylog, encoding="ascii") as source:
+        assert "CLIENT_" in source.read()
+    assert os.stat(keylog).st_mode & 0o077 == 0

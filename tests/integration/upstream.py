@@ -1,0 +1,209 @@
+"""A recording backend that does as it is told: exact bytes seen, any bytes answered.
+
+SPDX-License-Identifier: MIT
+"""
+
+import os
+import queue
+import socket
+import threading
+
+from events import DEADLINE
+
+
+class Request:
+    def __init__(self, raw, connection):
+        self.raw = raw
+        self.connection = connection  # counts from 0
+        lines = raw[:-4].decode("latin-1").split("\r\n")
+        self.method, self.target, self.version = lines[0].split(" ")
+        self.headers = [tuple(line.split(": ", 1)) for line in lines[1:]]
+        self.body = None
+        self.trailers = b""
+
+    def values(self, wanted):
+        return [value for name, value in self.headers if name.lower() == wanted.lower()]
+
+    def header(self, wanted):
+        found = self.values(wanted)
+        return ", ".join(found) if found else None
+
+    @property
+    def path(self):
+        return self.target.split("?")[0]
+
+
+class Exchange:
+    """One request being answered; a handler gets it as soon as the head is there."""
+
+    def __init__(self, upstream, sock, reader, request):
+        self.upstream = upstream
+        self.sock = sock
+        self.reader = reader
+        self.request = request
+        self.is_closed = False
+
+    def read_body(self):
+        request = self.request
+        if request.body is not None:
+            return request.body
+        if (request.header("transfer-encoding") or "").lower() == "chunked":
+            pieces = []
+            while True:
+                size = int(self.reader.readline().split(b";")[0], 16)
+                if size == 0:
+                    break
+                pieces.append(self.reader.read(size))
+                assert self.reader.read(2) == b"\r\n"
+            while True:
+                line = self.reader.readline()
+                if line in (b"\r\n", b""):
+                    break
+                request.trailers += line
+            request.body = b"".join(pieces)
+        else:
+            length = int(request.header("content-length") or 0)
+            request.body = self.reader.read(length)
+        return request.body
+
+    def raw(self, data):
+        self.sock.sendall(data)
+
+    def reply(self, status=200, body=b"ok", headers=(), reason="OK"):
+        lines = [f"HTTP/1.1 {status} {reason}", *(f"{name}: {value}" for name, value in headers)]
+        if body is not None:
+            lines.append(f"Content-Length: {len(body)}")
+        self.raw(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1") + (body or b""))
+
+    def close(self, reset=False):
+        self.is_closed = True
+        if reset:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+def answer_ok(exchange):
+    exchange.read_body()
+    exchange.reply()
+
+
+class Upstream:
+    """Listens on a free port (or a unix socket); handlers are chosen by path."""
+
+    def __init__(self, handler=answer_ok, unix=None, port=0, backlog=128):
+        if unix:
+            self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            self.listener.bind(unix)
+            os.chmod(unix, 0o777)
+            self.url = "unix:" + unix
+        else:
+            self.listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.listener.bind(("127.0.0.1", port))
+            self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.listener.listen(backlog)
+        self.handler = handler
+        self.handlers = {}
+        self.requests = []  # every head, in order of arrival
+        self.finished = queue.Queue()  # requests whose handler is done
+        self.problems = []
+        self.connections = 0
+        self._sockets = set()
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def on(self, path):
+        """Decorator: this function answers this path."""
+        def register(function):
+            self.handlers[path] = function
+            return function
+        return register
+
+    def take(self):
+        """The next request that was answered."""
+        return self.finished.get(timeout=DEADLINE)
+
+    def wait_connections(self, count):
+        """Waits until so many are open at once."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self._sockets) == count, DEADLINE)
+
+    def _accept(self):
+        while True:
+            try:
+                sock, _ = self.listener.accept()
+            except OSError:
+                return
+            with self._changed:
+                number = self.connections
+                self.connections += 1
+                self._sockets.add(sock)
+                self._changed.notify_all()
+            threading.Thread(target=self._serve, args=(sock, number), daemon=True).start()
+
+    def _serve(self, sock, number):
+        reader = sock.makefile("rb", buffering=1 << 16)
+        try:
+            while True:
+                head = b""
+                while not head.endswith(b"\r\n\r\n"):
+                    line = reader.readline()
+                    if not line:
+                        return
+                    head += line
+                request = Request(head, number)
+                with self._lock:
+                    self.requests.append(request)
+                exchange = Exchange(self, sock, reader, request)
+                handler = self.handlers.get(request.path, self.handler)
+                handler(exchange)
+                self.finished.put(request)
+                if exchange.is_closed:
+                    return
+        except OSError:
+            return
+        except Exception as problem:  # a handler's own failure must not pass unseen
+            self.problems.append(problem)
+        finally:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            reader.close()
+            sock.close()
+            with self._changed:
+                self._sockets.discard(sock)
+                self._changed.notify_all()
+
+    def drop(self):
+        """Closes every open connection; new ones are still welcome."""
+        with self._lock:
+            sockets = list(self._sockets)
+        for sock in sockets:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.wait_connections(0)
+
+    def close(self):
+        try:
+            self.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self.listener.close()
+        with self._lock:
+            sockets = list(self._sockets)
+        for sock in sockets:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *_):
+        self.close()
+        if kind is None:
+            assert not self.problems, self.problems
