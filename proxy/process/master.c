@@ -357,7 +357,7 @@ static void hold_signals(void)
     (void)sigaddset(&held, SIGHUP);
     (void)sigaddset(&held, SIGUSR1);
     (void)sigaddset(&held, SIGUSR2);
-    (void)sigprocmask(SIG_BLOCK, &held, NULL);
+    (void)pthread_sigmask(SIG_BLOCK, &held, NULL);
 }
 
 /* All of them, whatever mask we inherited. */
@@ -365,7 +365,7 @@ static void let_signals_in(void)
 {
     sigset_t none;
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 int master_run_with(const char *config_file, const struct master_parts *parts)
