@@ -5,8 +5,10 @@ SPDX-License-Identifier: MIT
 
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -36,7 +38,32 @@ def site(basics, **changes):
     return {key: value for key, value in made.items() if value is not ...}
 
 
+def free_port():
+    """A port that is free and that the kernel does not hand out by itself meanwhile."""
+    while True:
+        port = random.randint(20000, 30000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+
+
+def share(sites):
+    """Sites with the same port-0 binding each would get a port of their own: give them one."""
+    counts = {}
+    for one in sites:
+        for url in one["bindings"]:
+            counts[url] = counts.get(url, 0) + 1
+    chosen = {url: f"{url[:-2]}:{free_port()}" for url, count in counts.items()
+              if count > 1 and url.endswith(":0")}
+    for one in sites:
+        one["bindings"] = [chosen.get(url, url) for url in one["bindings"]]
+
+
 def configuration(*sites, **top):
+    share(sites)
     made = {
         "workers": 1,
         "log": {

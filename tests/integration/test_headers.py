@@ -195,17 +195,6 @@ def test_chain_preset(basics, backend, start):
     assert basics.alice.der not in certificates
 
 
-def test_arr_preset(basics, backend, start):
-    request = presets(basics, backend, start, "iis-arr")
-    assert base64.b64decode(request.header("x-arr-clientcert"), validate=True) == basics.alice.der
-    assert request.header("client-cert") is None
-
-
-def test_xfcc_preset(basics, backend, start):
-    request = presets(basics, backend, start, "xfcc")
-    assert f"Hash={basics.alice.sha256}" in request.header("x-forwarded-client-cert")
-
-
 def test_no_preset(basics, backend, start):
     request = presets(basics, backend, start)
     assert request.header("client-cert") is None

@@ -81,7 +81,7 @@ def test_crlf_lines_when_asked(basics, tmp_path):
 
 
 def test_no_access_log_when_it_is_null(basics):
-    log = {"error": {"level": "info"}, "access": None}
+    log = {"error": {"level": "info"}, "access": {"path": None}}
     with Proxy(configuration(site(basics), log=log)) as proxy:
         assert tlsclient.fetch(proxy, identity=basics.alice).status == 200
     assert not proxy.access_lines.lines

@@ -7,6 +7,7 @@ iisClientCertificateMappingAuthentication.
 SPDX-License-Identifier: MIT
 """
 
+import itertools
 import tempfile
 
 import pytest
@@ -39,8 +40,11 @@ def one(user=USER, certificate="alice.pem", **more):
     return {"user": user, "certificate": certificate, **more}
 
 
-def many(*rules, user=USER, name="rule", **more):
-    made = {"name": name, "rules": [
+NUMBERS = itertools.count()
+
+
+def many(*rules, user=USER, **more):
+    made = {"name": f"rule-{next(NUMBERS)}", "rules": [
         dict(zip(("field", "subfield", "match", "case_sensitive"), rule)) for rule in rules]}
     if more.get("permission") != "deny":
         made["user"] = user
@@ -89,7 +93,6 @@ CASES = [
     Case("one-to-one-disabled-altogether", NO_USER, one_to_one=[one()], one_to_one_enabled=False),
     Case("one-to-one-before-many-to-one", USER, one_to_one=[one()],
          many_to_one=[many(STAFF, permission="deny")]),
-    Case("one-to-one-first-match-wins", USER, one_to_one=[one(), one(user="CONTOSO\\other")]),
     Case("one-to-one-malformed-when-reached", MALFORMED,
          one_to_one=[one(certificate=ALICE.base64[:200])]),
     Case("one-to-one-malformed-after-a-match-is-not-reached", USER,

@@ -128,7 +128,7 @@ class Cases:
             Case("exclusive-ca-refuses-what-is-below-no-listed-ca", alice, UNTRUSTED_ROOT,
                  mode="exclusive_ca", trusted_issuers=s("outside_issuing", "outside_root")),
             Case("exclusive-ca-without-list-trusts-the-root-store", alice, ALLOWED, mode=2),
-            Case("exclusive-ca-without-list-takes-an-intermediate-in-the-root-store", alice,
+            Case("exclusive-ca-without-list-takes-an-intermediate-as-root", alice,
                  ALLOWED, mode=2, root=s("issuing")),
             Case("exclusive-ca-cures-the-mixed-root-store", alice, ALLOWED, mode=2,
                  root=s("root", "issuing")),

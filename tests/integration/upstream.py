@@ -33,6 +33,10 @@ class Request:
         return self.target.split("?")[0]
 
 
+class Truncated(Exception):
+    """The proxy ended the connection inside a message, as it must when the client did."""
+
+
 class Exchange:
     """One request being answered; a handler gets it as soon as the head is there."""
 
@@ -50,21 +54,33 @@ class Exchange:
         if (request.header("transfer-encoding") or "").lower() == "chunked":
             pieces = []
             while True:
-                size = int(self.reader.readline().split(b";")[0], 16)
+                size = int(self._line().split(b";")[0], 16)
                 if size == 0:
                     break
-                pieces.append(self.reader.read(size))
-                assert self.reader.read(2) == b"\r\n"
+                pieces.append(self._exactly(size))
+                assert self._exactly(2) == b"\r\n"
             while True:
-                line = self.reader.readline()
-                if line in (b"\r\n", b""):
+                line = self._line()
+                if line == b"\r\n":
                     break
                 request.trailers += line
             request.body = b"".join(pieces)
         else:
             length = int(request.header("content-length") or 0)
-            request.body = self.reader.read(length)
+            request.body = self._exactly(length)
         return request.body
+
+    def _line(self):
+        line = self.reader.readline()
+        if not line.endswith(b"\n"):
+            raise Truncated
+        return line
+
+    def _exactly(self, length):
+        data = self.reader.read(length)
+        if len(data) != length:
+            raise Truncated
+        return data
 
     def raw(self, data):
         self.sock.sendall(data)
@@ -160,7 +176,7 @@ class Upstream:
                 self.finished.put(request)
                 if exchange.is_closed:
                     return
-        except OSError:
+        except (OSError, Truncated):
             return
         except Exception as problem:  # a handler's own failure must not pass unseen
             self.problems.append(problem)
