@@ -5,22 +5,30 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-#include <check.h>
 #include <openssl/ec.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 
 #include "base/mem.h"
 
+/* Not of the Check library: benchmarks use these functions too. */
+#define REQUIRE(condition)                                                        \
+    do {                                                                          \
+        if (!(condition)) {                                                       \
+            (void)fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            abort();                                                              \
+        }                                                                         \
+    } while (false)
+
 #define KEYS_MAX 4096
 
 EVP_PKEY *make_key(unsigned number)
 {
     static EVP_PKEY *keys[KEYS_MAX];
-    ck_assert(number < KEYS_MAX);
+    REQUIRE(number < KEYS_MAX);
     if (keys[number] == NULL)
         keys[number] = EVP_EC_gen("P-256");
-    ck_assert_ptr_nonnull(keys[number]);
+    REQUIRE(NULL != keys[number]);
     return keys[number];
 }
 
@@ -28,9 +36,9 @@ EVP_PKEY *make_rsa_key(unsigned bits)
 {
     static EVP_PKEY *keys[8];
     static size_t count;
-    ck_assert(count < 8);
+    REQUIRE(count < 8);
     keys[count] = EVP_RSA_gen(bits);
-    ck_assert_ptr_nonnull(keys[count]);
+    REQUIRE(NULL != keys[count]);
     return keys[count++];
 }
 
@@ -42,16 +50,15 @@ static void add_name(X509_NAME *name, const char *text)
     char *part;
     while ((part = strsep(&rest, "/")) != NULL) {
         char *value = strchr(part, '=');
-        ck_assert_ptr_nonnull(value);
+        REQUIRE(NULL != value);
         *value++ = '\0';
         int len = (int)strlen(value);
         for (char *c = value; has_nul && *c != '\0'; c++) {
             if (*c == '^')
                 *c = '\0';
         }
-        ck_assert_int_eq(X509_NAME_add_entry_by_txt(name, part, MBSTRING_UTF8,
-                                                    (const unsigned char *)value, len, -1, 0),
-                         1);
+        REQUIRE(X509_NAME_add_entry_by_txt(name, part, MBSTRING_UTF8, (const unsigned char *)value,
+                                           len, -1, 0) == 1);
     }
     free(copy);
 }
@@ -60,17 +67,17 @@ static X509_EXTENSION *make_extension(X509V3_CTX *context, const char *text)
 {
     char *name = xstrdup(text);
     char *value = strchr(name, '=');
-    ck_assert_ptr_nonnull(value);
+    REQUIRE(NULL != value);
     *value++ = '\0';
     X509_EXTENSION *extension = X509V3_EXT_nconf(NULL, context, name, value);
-    ck_assert_msg(extension != NULL, "extension \"%s\"", text);
+    REQUIRE(extension != NULL);
     free(name);
     return extension;
 }
 
 static void set_time(ASN1_TIME *time, int64_t value, int64_t otherwise)
 {
-    ck_assert_ptr_nonnull(ASN1_TIME_set(time, (time_t)(value == 0 ? otherwise : value)));
+    REQUIRE(NULL != ASN1_TIME_set(time, (time_t)(value == 0 ? otherwise : value)));
 }
 
 /* Keeps it reachable, so that a leak checker has nothing to say about it. */
@@ -104,15 +111,14 @@ struct made make_cert(const struct cert_spec *spec)
         X509_EXTENSION_free(extension);
     }
     EVP_PKEY *signer = spec->issuer == NULL ? made.key : spec->issuer->key;
-    ck_assert_int_gt(X509_sign(x509, signer, spec->digest == NULL ? EVP_sha256() : spec->digest),
-                     0);
+    REQUIRE(X509_sign(x509, signer, spec->digest == NULL ? EVP_sha256() : spec->digest) > 0);
     unsigned char *der = NULL;
     int len = i2d_X509(x509, &der);
-    ck_assert_int_gt(len, 0);
+    REQUIRE(len > 0);
     if (spec->is_damaged)
         der[len - 1] ^= 1;
     made.cert = keep(cert_from_der(der, (size_t)len));
-    ck_assert_ptr_nonnull(made.cert);
+    REQUIRE(NULL != made.cert);
     OPENSSL_free(der);
     X509_free(x509);
     return made;
@@ -166,7 +172,7 @@ static void add_number(X509_CRL *crl, int nid, long value, int critical)
         return;
     ASN1_INTEGER *number = ASN1_INTEGER_new();
     ASN1_INTEGER_set(number, value);
-    ck_assert_int_eq(X509_CRL_add1_ext_i2d(crl, nid, number, critical, 0), 1);
+    REQUIRE(X509_CRL_add1_ext_i2d(crl, nid, number, critical, 0) == 1);
     ASN1_INTEGER_free(number);
 }
 
@@ -199,10 +205,10 @@ unsigned char *make_crl(const struct crl_spec *spec, size_t *ret_len)
         X509_CRL_add_ext(crl, extension, -1);
         X509_EXTENSION_free(extension);
     }
-    ck_assert_int_gt(X509_CRL_sign(crl, spec->issuer->key, EVP_sha256()), 0);
+    REQUIRE(X509_CRL_sign(crl, spec->issuer->key, EVP_sha256()) > 0);
     unsigned char *der = NULL;
     int len = i2d_X509_CRL(crl, &der);
-    ck_assert_int_gt(len, 0);
+    REQUIRE(len > 0);
     if (spec->is_damaged)
         der[len - 1] ^= 1;
     X509_CRL_free(crl);
@@ -217,7 +223,7 @@ unsigned char *make_crl(const struct crl_spec *spec, size_t *ret_len)
 void fixture_init(struct fixture *fixture)
 {
     *fixture = (struct fixture){.folder = "/tmp/mtls-proxy-test-XXXXXX"};
-    ck_assert_ptr_nonnull(mkdtemp(fixture->folder));
+    REQUIRE(NULL != mkdtemp(fixture->folder));
     fixture->site.name = xstrdup("test");
     fixture->site.trust.check_usage = true;
     fixture->config.compat.partial_chain = 0x800B0109;
@@ -270,11 +276,11 @@ const char *fixture_file(struct fixture *fixture, const char *name, const void *
 {
     static char path[256];
     int n = snprintf(path, sizeof path, "%s/%s", fixture->folder, name);
-    ck_assert(n > 0 && (size_t)n < sizeof path);
+    REQUIRE(n > 0 && (size_t)n < sizeof path);
     FILE *file = fopen(path, "we");
-    ck_assert_ptr_nonnull(file);
-    ck_assert_uint_eq(fwrite(bytes, 1, len, file), len);
-    ck_assert_int_eq(fclose(file), 0);
+    REQUIRE(NULL != file);
+    REQUIRE(fwrite(bytes, 1, len, file) == len);
+    REQUIRE(fclose(file) == 0);
     return path;
 }
 
@@ -309,7 +315,8 @@ const struct trust *fixture_load(struct fixture *fixture)
     fixture->trust = trust_new(&fixture->site, &fixture->config, &fixture->errors);
     if (fixture->trust == NULL) {
         char *text = error_format(&fixture->errors.entries[fixture->errors.count - 1]);
-        ck_abort_msg("%s", text);
+        (void)fprintf(stderr, "%s\n", text);
+        abort();
     }
     return fixture->trust;
 }
