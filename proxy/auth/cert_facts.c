@@ -87,7 +87,7 @@ static unsigned key_cost(EVP_PKEY *key, int type, int bits)
         if (strcmp(curve, SN_X9_62_prime256v1) == 0)
             return 1;
         if (strcmp(curve, SN_secp384r1) == 0 || strcmp(curve, SN_secp521r1) == 0)
-            return 8;
+            return 12;
         return size <= 256 ? 8 : 40; /* no special code in the library */
     }
     return type == EVP_PKEY_ED25519 ? 2 : 6;

@@ -69,7 +69,14 @@ static X509_EXTENSION *make_extension(X509V3_CTX *context, const char *text)
     char *value = strchr(name, '=');
     REQUIRE(NULL != value);
     *value++ = '\0';
+    static CONF *empty; /* some extensions ask for one to look up sections in */
+    if (empty == NULL)
+        empty = NCONF_new(NULL);
+    if (context != NULL)
+        X509V3_set_nconf(context, empty);
     X509_EXTENSION *extension = X509V3_EXT_nconf(NULL, context, name, value);
+    if (extension == NULL)
+        (void)fprintf(stderr, "extension \"%s\"\n", text);
     REQUIRE(extension != NULL);
     free(name);
     return extension;
@@ -88,6 +95,14 @@ static struct cert *keep(struct cert *cert)
     kept = xreallocarray(kept, count + 1, sizeof(struct cert *));
     kept[count++] = cert;
     return cert;
+}
+
+/* EdDSA signs the text itself. */
+static const EVP_MD *digest_for(const EVP_PKEY *key, const EVP_MD *wanted)
+{
+    if (EVP_PKEY_get_base_id(key) == EVP_PKEY_ED25519)
+        return NULL;
+    return wanted == NULL ? EVP_sha256() : wanted;
 }
 
 struct made make_cert(const struct cert_spec *spec)
@@ -111,7 +126,7 @@ struct made make_cert(const struct cert_spec *spec)
         X509_EXTENSION_free(extension);
     }
     EVP_PKEY *signer = spec->issuer == NULL ? made.key : spec->issuer->key;
-    REQUIRE(X509_sign(x509, signer, spec->digest == NULL ? EVP_sha256() : spec->digest) > 0);
+    REQUIRE(X509_sign(x509, signer, digest_for(signer, spec->digest)) > 0);
     unsigned char *der = NULL;
     int len = i2d_X509(x509, &der);
     REQUIRE(len > 0);
@@ -205,7 +220,7 @@ unsigned char *make_crl(const struct crl_spec *spec, size_t *ret_len)
         X509_CRL_add_ext(crl, extension, -1);
         X509_EXTENSION_free(extension);
     }
-    REQUIRE(X509_CRL_sign(crl, spec->issuer->key, EVP_sha256()) > 0);
+    REQUIRE(X509_CRL_sign(crl, spec->issuer->key, digest_for(spec->issuer->key, NULL)) > 0);
     unsigned char *der = NULL;
     int len = i2d_X509_CRL(crl, &der);
     REQUIRE(len > 0);

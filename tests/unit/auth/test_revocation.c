@@ -396,6 +396,84 @@ START_TEST(reads_several_crls_from_one_pem_file)
 }
 END_TEST
 
+/* RSA, ECDSA and DSA sign a digest, RSA-PSS and EdDSA are checked over the text. */
+START_TEST(checks_signatures_of_every_kind)
+{
+    EVP_PKEY *keys[] = {make_rsa_key(2048), EVP_PKEY_Q_keygen(NULL, NULL, "RSA-PSS", (size_t)2048),
+                        EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), EVP_EC_gen("P-384")};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        restart();
+        struct made kind = make_cert(&(struct cert_spec){.subject = "CN=Kind",
+                                                         .issuer = &root,
+                                                         .own_key = keys[i],
+                                                         .extensions = {EXT_CA, EXT_CA_USAGE}});
+        struct made end = make_cert(&(struct cert_spec){
+            .subject = "CN=End", .issuer = &kind, .key = 3, .extensions = {EXT_CDP}});
+        fixture_crl(&fixture, &(struct crl_spec){.issuer = &kind});
+        ck_assert_msg(OUTCOME_FOR(&fixture, &end, &kind) == OUTCOME_OK, "kind %zu presented", i);
+        fixture_store(&fixture, &fixture.site.trust.intermediate, &kind, NULL);
+        fixture_load(&fixture);
+        ck_assert_msg(OUTCOME_FOR(&fixture, &end) == OUTCOME_OK, "kind %zu stored", i);
+        restart();
+        fixture_crl(&fixture, &(struct crl_spec){.issuer = &kind, .is_damaged = true});
+        ck_assert_msg(OUTCOME_FOR(&fixture, &end, &kind) == OUTCOME_REVOCATION_OFFLINE,
+                      "kind %zu damaged", i);
+        if (i > 0)
+            EVP_PKEY_free(keys[i]);
+    }
+}
+END_TEST
+
+/* A newer CRL for another kind of certificate does not take a revocation back. */
+START_TEST(only_a_crl_of_the_same_scope_withdraws_an_expired_listing)
+{
+    fixture_crl(&fixture, &(struct crl_spec){.issuer = &ca,
+                                             .serials = serials,
+                                             .count = 1,
+                                             .number = 1,
+                                             .this_update = NOW - 9 * DAY,
+                                             .next_update = NOW - DAY});
+    fixture_crl(&fixture, &(struct crl_spec){
+                              .issuer = &ca,
+                              .number = 2,
+                              .extensions = {"issuingDistributionPoint=critical,onlyCA:TRUE"}});
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &leaf), OUTCOME_REVOKED);
+    fixture_crl(&fixture, &(struct crl_spec){.issuer = &ca,
+                                             .number = 3,
+                                             .this_update = NOW - 5 * DAY,
+                                             .next_update = NOW - DAY});
+    fixture_load(&fixture);
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &leaf), OUTCOME_REVOCATION_OFFLINE);
+}
+END_TEST
+
+/* Junk that eats the budget must not hide a revocation. */
+START_TEST(an_exhausted_budget_is_never_good_news)
+{
+    static struct made junk[260];
+    struct cert *presented[300];
+    struct made sub = make_ca("CN=Sub", &root, 60);
+    struct made end = make_cert(&(struct cert_spec){
+        .subject = "CN=End", .issuer = &sub, .key = 3, .serial = SERIAL, .extensions = {EXT_CDP}});
+    fixture_crl(&fixture, &(struct crl_spec){.issuer = &sub, .number = 1});
+    fixture_crl(&fixture,
+                &(struct crl_spec){.issuer = &sub, .serials = serials, .count = 1, .number = 2});
+    fixture_load(&fixture);
+    presented[0] = end.cert;
+    presented[1] = sub.cert;
+    for (unsigned i = 0; i < 260; i++)
+        junk[i] = make_ca("CN=Sub", &root, 1000 + i);
+    for (size_t count = 245; count < 260; count++) {
+        struct verdict verdict;
+        for (size_t i = 0; i < count; i++)
+            presented[2 + i] = junk[i].cert;
+        verdict_compute(fixture.trust, presented, 2 + count, NOW, &verdict);
+        ck_assert_msg(verdict.outcome != OUTCOME_OK, "with %zu", count);
+        verdict_clear(&verdict);
+    }
+}
+END_TEST
+
 /* Negative, zero and long serial numbers are found as they are written. */
 START_TEST(finds_serial_numbers_of_every_shape)
 {
@@ -460,6 +538,9 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, the_verdict_ends_with_the_crl);
     tcase_add_test(tcase, the_verdict_ends_when_a_later_crl_begins);
     tcase_add_test(tcase, reads_several_crls_from_one_pem_file);
+    tcase_add_test(tcase, checks_signatures_of_every_kind);
+    tcase_add_test(tcase, only_a_crl_of_the_same_scope_withdraws_an_expired_listing);
+    tcase_add_test(tcase, an_exhausted_budget_is_never_good_news);
     tcase_add_test(tcase, finds_serial_numbers_of_every_shape);
     tcase_add_test(tcase, survives_damaged_crls);
     suite_add_tcase(suite, tcase);
