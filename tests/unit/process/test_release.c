@@ -60,27 +60,6 @@ START_TEST(auto_is_at_least_one_worker_and_equal_to_its_number)
 }
 END_TEST
 
-START_TEST(policies_are_kept_only_when_every_old_site_is_judged_alike)
-{
-    char orders[] = "orders";
-    char other[] = "other";
-    struct config_site names[] = {{.name = orders}, {.name = other}};
-    struct snapshot_site one[] = {{.config = &names[0], .policy = {1}}};
-    struct snapshot_site changed[] = {{.config = &names[0], .policy = {[31] = 1}}};
-    struct snapshot_site two[] = {{.config = &names[1], .policy = {2}},
-                                  {.config = &names[0], .policy = {1}}};
-    struct snapshot before = {.sites = one, .site_count = 1};
-    struct snapshot after_change = {.sites = changed, .site_count = 1};
-    struct snapshot more = {.sites = two, .site_count = 2};
-    struct snapshot none = {0};
-    ck_assert(release_keeps_policies(&before, &before));
-    ck_assert(release_keeps_policies(&before, &more)); /* order and newcomers do not matter */
-    ck_assert(!release_keeps_policies(&before, &after_change));
-    ck_assert(!release_keeps_policies(&more, &before)); /* a site is gone */
-    ck_assert(!release_keeps_policies(&before, &none));
-}
-END_TEST
-
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("release");
@@ -88,7 +67,6 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, refuses_by_name_what_needs_a_restart);
     tcase_add_test(tcase, reports_all_of_them_at_once);
     tcase_add_test(tcase, auto_is_at_least_one_worker_and_equal_to_its_number);
-    tcase_add_test(tcase, policies_are_kept_only_when_every_old_site_is_judged_alike);
     suite_add_tcase(suite, tcase);
     return suite;
 }
