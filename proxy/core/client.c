@@ -101,7 +101,7 @@ const struct snapshot_site *client_site_of_handshake(const struct client *client
 static void handshake_failed(struct client *client, enum transport_result result)
 {
     char peer[ADDR_TEXT_SIZE];
-    if (log_wants(LOG_LEVEL_INFO)) {
+    if (log_wants(LOG_LEVEL_INFO) && tls_transport_has_received(&client->stream.transport)) {
         log_info("tls.handshake", "client=%s error=\"%s\"", addr_format(&client->peer, peer),
                  result == TRANSPORT_EOF ? "closed by the client"
                                          : transport_error(&client->stream.transport));

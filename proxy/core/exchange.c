@@ -32,7 +32,6 @@ static struct exchange *exchange_new(struct client *client, const struct client_
     x->client_ops = ops;
     x->started_ms = clock_monotonic_ms();
     x->started_wall_s = clock_wall_s();
-    x->bytes_read_before = client->stream.bytes_read;
     x->bytes_written_before = client->stream.bytes_written;
     engine_request_id(x->engine, x->id);
     return x;
@@ -321,10 +320,19 @@ static struct str field_value(const struct exchange *x, struct str name)
 #define WIN32_NETNAME_DELETED 64
 #define WIN32_ACCESS_DENIED   5
 
+/* Bytes of this request: what was read and consumed since the one before. */
+static uint64_t take_received(struct client *client)
+{
+    uint64_t consumed = client->stream.bytes_read - stream_input(&client->stream).len;
+    uint64_t received = consumed - client->bytes_accounted;
+    client->bytes_accounted = consumed;
+    return received;
+}
+
 static void write_access_log(const struct exchange *x, bool client_is_gone)
 {
     const struct outcome_info *info = outcome_info(x->outcome);
-    const struct client *client = x->client;
+    struct client *client = x->client;
     char client_ip[ADDR_TEXT_SIZE];
     struct str target = x->request.target;
     size_t query = str_find(target, '?');
@@ -350,7 +358,7 @@ static void write_access_log(const struct exchange *x, bool client_is_gone)
                 : info->substatus,
         .win32 = info->win32,
         .bytes_sent = client->stream.bytes_written - x->bytes_written_before,
-        .bytes_received = client->stream.bytes_read - x->bytes_read_before,
+        .bytes_received = take_received(client),
         .time_taken_ms = clock_monotonic_ms() - x->started_ms,
     };
     if (client_is_gone && (record.win32 == 0 || record.win32 == WIN32_ACCESS_DENIED))

@@ -72,7 +72,7 @@ static bool has_https(const struct config_site *site)
 static void digest(unsigned char out[32], const char *label, const struct snapshot_site *site,
                    const char *name)
 {
-    bool asks = asks_certificate(site->config);
+    bool asks = asks_certificate(site->config) && site->trust != NULL;
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     (void)EVP_DigestInit_ex(context, EVP_sha256(), NULL);
     (void)EVP_DigestUpdate(context, label, strlen(label) + 1);
@@ -91,8 +91,10 @@ static void build_tls(struct snapshot_site *site, const struct config *config,
     unsigned char session_policy[32];
     digest(site->policy, "policy", site, "");
     digest(session_policy, "session", site, site->config->name);
+    static const unsigned char no_revocation[TRUST_EPOCH_SIZE];
     size_t issuer_count = 0;
-    const struct trust_issuer_name *issuers = trust_issuer_list(site->trust, &issuer_count);
+    const struct trust_issuer_name *issuers =
+        site->trust == NULL ? NULL : trust_issuer_list(site->trust, &issuer_count);
     struct tls_name *names = xcalloc(issuer_count, sizeof *names);
     for (size_t i = 0; i < issuer_count; i++)
         names[i] = (struct tls_name){issuers[i].der, issuers[i].len};
@@ -102,7 +104,7 @@ static void build_tls(struct snapshot_site *site, const struct config *config,
         .issuers = names,
         .issuer_count = issuer_count,
         .policy = session_policy,
-        .revocation = trust_revocation_digest(site->trust),
+        .revocation = site->trust == NULL ? no_revocation : trust_revocation_digest(site->trust),
     };
     site->tls = tls_site_new(&options, config, errors);
     free(names);
@@ -128,8 +130,8 @@ static void build_site(struct snapshot *snapshot, struct snapshot_site *site,
     if (!has_https(config))
         return;
     site->trust = trust_new(config, snapshot->config, errors);
-    if (site->trust != NULL)
-        build_tls(site, snapshot->config, errors);
+    /* Also without a trust: its certificates may be wrong as well, and all errors are told. */
+    build_tls(site, snapshot->config, errors);
 }
 
 /* ---- bindings ----------------------------------------------------------------------------- */
@@ -253,8 +255,8 @@ static bool same_site(const struct snapshot_site *a, const struct snapshot_site 
     if (memcmp(a->policy, b->policy, sizeof a->policy) != 0 || reads_mapping_files(a->config) ||
         (a->trust == NULL) != (b->trust == NULL))
         return false;
-    return a->trust == NULL || memcmp(trust_revocation_digest(a->trust),
-                                      trust_revocation_digest(b->trust), 32) == 0;
+    return a->trust == NULL ||
+           memcmp(trust_revocation_digest(a->trust), trust_revocation_digest(b->trust), 32) == 0;
 }
 
 bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b)

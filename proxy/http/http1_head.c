@@ -160,6 +160,21 @@ static enum http1_reason read_content_length(struct str value, uint64_t *ret_len
     return value.len > 1 && value.ptr[0] == '0' ? HTTP1_CONTENT_LENGTH_INVALID : HTTP1_VALID;
 }
 
+/* RFC 9112 section 6.3 rule 4: without chunked at the end, once, the length is unknown;
+ * section 6.1: with it, what stands before is a coding we do not know. */
+static enum http1_reason coding_reason(struct str codings)
+{
+    struct str coding = {NULL, 0};
+    bool was_chunked = false;
+    while (str_split(&codings, ',', &coding)) {
+        coding = str_trim(coding);
+        if (was_chunked || coding.len == 0 || http1_span(coding, HTTP1_CHAR_TOKEN) != coding.len)
+            return HTTP1_TRANSFER_ENCODING;
+        was_chunked = str_equal_icase(coding, STR("chunked"));
+    }
+    return was_chunked ? HTTP1_TRANSFER_CODING : HTTP1_TRANSFER_ENCODING;
+}
+
 enum http1_reason http1_read_framing(const struct http1_facts *facts, unsigned minor,
                                      struct http_body_framing *ret_framing)
 {
@@ -173,10 +188,10 @@ enum http1_reason http1_read_framing(const struct http1_facts *facts, unsigned m
         /* RFC 9112 section 6.1: an HTTP/1.0 message with Transfer-Encoding has faulty framing */
         if (minor == 0)
             return HTTP1_TRANSFER_ENCODING_HTTP10;
-        /* RFC 9112 sections 6.1 and 6.3 rule 4: we know chunked, once, and nothing besides */
-        if (facts->is_encoding_repeated ||
-            !str_equal_icase(facts->transfer_encoding, STR("chunked")))
+        if (facts->is_encoding_repeated)
             return HTTP1_TRANSFER_ENCODING;
+        if (!str_equal_icase(facts->transfer_encoding, STR("chunked")))
+            return coding_reason(facts->transfer_encoding);
         *ret_framing = (struct http_body_framing){.kind = HTTP_BODY_CHUNKED};
         return HTTP1_VALID;
     }

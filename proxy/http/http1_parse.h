@@ -45,6 +45,7 @@ enum http1_reason {
     HTTP1_CONTENT_LENGTH_REPEATED,
     HTTP1_LENGTH_AND_ENCODING, /* Content-Length with Transfer-Encoding */
     HTTP1_TRANSFER_ENCODING,   /* anything but a single "chunked": 501 for an unknown coding */
+    HTTP1_TRANSFER_CODING,     /* a coding that is not known, with chunked last: 501 */
     HTTP1_TRANSFER_ENCODING_HTTP10,
     HTTP1_FRAMING_ALIAS, /* content_length and the like: a backend may fold it */
     HTTP1_EXPECTATION,   /* 417 */

@@ -55,7 +55,9 @@ static const struct reason_info REASONS[HTTP1_REASON_COUNT] = {
     /* RFC 9112 section 6.3 rule 3 */
     [HTTP1_LENGTH_AND_ENCODING] = {"Content-Length with Transfer-Encoding", OUTCOME_BAD_REQUEST},
     /* RFC 9112 section 6.1 */
-    [HTTP1_TRANSFER_ENCODING] = {"Transfer-Encoding other than chunked", OUTCOME_NOT_IMPLEMENTED},
+    [HTTP1_TRANSFER_ENCODING] = {"Transfer-Encoding that does not end in one chunked",
+                                 OUTCOME_BAD_REQUEST},
+    [HTTP1_TRANSFER_CODING] = {"a transfer coding other than chunked", OUTCOME_NOT_IMPLEMENTED},
     [HTTP1_TRANSFER_ENCODING_HTTP10] = {"Transfer-Encoding in HTTP/1.0", OUTCOME_BAD_REQUEST},
     /* RFC 9112 section 11.2 */
     [HTTP1_FRAMING_ALIAS] = {"field name like a framing field's", OUTCOME_BAD_REQUEST},

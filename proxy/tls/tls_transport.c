@@ -272,3 +272,8 @@ const char *tls_transport_server_name(const struct transport *transport)
     const struct tls_connection *connection = transport->tls_connection;
     return connection->server_name == NULL ? "" : connection->server_name;
 }
+
+bool tls_transport_has_received(const struct transport *transport)
+{
+    return BIO_number_read(SSL_get_rbio(transport->tls)) > 0;
+}

@@ -54,4 +54,7 @@ const char *tls_transport_cipher(const struct transport *transport);
 int tls_transport_cipher_bits(const struct transport *transport);
 const char *tls_transport_server_name(const struct transport *transport);
 
+/* False when the peer has not sent a single byte: a port check, not a failed handshake. */
+bool tls_transport_has_received(const struct transport *transport);
+
 #endif

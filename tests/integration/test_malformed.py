@@ -84,7 +84,7 @@ BYTES = {
 OTHER = {  # status other than 400
     "version-2": (["GET / HTTP/2.0", H], 505),
     "version-0.9": (["GET / HTTP/0.9", H], 505),
-    "unknown-coding": (["POST / HTTP/1.1", H, "Transfer-Encoding: gzip"], 501),
+    "unknown-coding": (["POST / HTTP/1.1", H, "Transfer-Encoding: gzip, chunked"], 501),
 }
 CHUNKS = {
     # RFC 9112 section 7.1

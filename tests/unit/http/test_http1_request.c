@@ -307,7 +307,7 @@ START_TEST(refuses_every_other_framing)
         {"Transfer-Encoding:\r\nContent-Length: 3\r\n", HTTP1_LENGTH_AND_ENCODING},
         {"Transfer-Encoding:\r\n", HTTP1_TRANSFER_ENCODING},
         {"Transfer-Encoding: identity\r\n", HTTP1_TRANSFER_ENCODING},
-        {"Transfer-Encoding: gzip, chunked\r\n", HTTP1_TRANSFER_ENCODING},
+        {"Transfer-Encoding: gzip, chunked\r\n", HTTP1_TRANSFER_CODING},
         {"Transfer-Encoding: chunked, gzip\r\n", HTTP1_TRANSFER_ENCODING},
         {"Transfer-Encoding: chunked, chunked\r\n", HTTP1_TRANSFER_ENCODING},
         {"Transfer-Encoding: ,chunked\r\n", HTTP1_TRANSFER_ENCODING},

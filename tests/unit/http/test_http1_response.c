@@ -134,7 +134,7 @@ START_TEST(refuses_ambiguous_framing_from_servers_too)
         {"Content-Length: -1\r\n", HTTP1_CONTENT_LENGTH_INVALID},
         {"Content-Length:\r\n", HTTP1_CONTENT_LENGTH_INVALID},
         {"Transfer-Encoding: gzip\r\n", HTTP1_TRANSFER_ENCODING},
-        {"Transfer-Encoding: gzip, chunked\r\n", HTTP1_TRANSFER_ENCODING},
+        {"Transfer-Encoding: gzip, chunked\r\n", HTTP1_TRANSFER_CODING},
         {"Transfer-Encoding: chunked, identity\r\n", HTTP1_TRANSFER_ENCODING},
         {CHUNKED CHUNKED, HTTP1_TRANSFER_ENCODING},
         {"Content_Length: 5\r\n", HTTP1_FRAMING_ALIAS},

@@ -122,7 +122,7 @@ START_TEST(every_parser_reason_has_words_and_an_outcome)
     ck_assert(http1_reason_outcome(HTTP1_TOO_MANY_FIELDS) == OUTCOME_HEADER_TOO_LARGE);
     ck_assert(http1_reason_outcome(HTTP1_HEAD_TOO_LONG) == OUTCOME_HEADER_TOO_LARGE);
     ck_assert(http1_reason_outcome(HTTP1_TARGET_TOO_LONG) == OUTCOME_URI_TOO_LONG);
-    ck_assert(http1_reason_outcome(HTTP1_TRANSFER_ENCODING) == OUTCOME_NOT_IMPLEMENTED);
+    ck_assert(http1_reason_outcome(HTTP1_TRANSFER_CODING) == OUTCOME_NOT_IMPLEMENTED);
     ck_assert(http1_reason_outcome(HTTP1_EXPECTATION) == OUTCOME_EXPECTATION_FAILED);
     ck_assert(http1_reason_outcome(HTTP1_BODY_TOO_LARGE) == OUTCOME_CONTENT_TOO_LARGE);
 }
