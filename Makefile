@@ -76,5 +76,5 @@ build-tests: $(UNIT)
 unit: $(UNIT)
 	@scripts/run-unit $(BUILD) $(T)
 
--include tests/fuzz/fuzz.mk scripts/check.mk
+-include tests/unit/unit.mk tests/bench/bench.mk tests/fuzz/fuzz.mk scripts/check.mk
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/config_check.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +10,18 @@
 #include "base/str.h"
 #include "config/config_address.h"
 #include "config/config_scalar.h"
+
+#define ERRORS_MAX 1000
+/* Hosts times bindings: beyond this the checks would take minutes. */
+#define HOST_USES_MAX ((size_t)4000000)
+
+struct check {
+    const struct config *config;
+    struct error_list *errors;
+    const char **upstreams; /* sorted names */
+    size_t upstream_count;
+    size_t reported;
+};
 
 struct use { /* one binding of one site */
     const struct config_site *site;
@@ -20,6 +34,21 @@ struct host_use {                    /* one host under one binding */
     const struct config_value *host; /* NULL: the site takes any */
     const struct use *use;
 };
+
+static void report(struct check *check, struct mark mark, const char *fmt, ...) PRINTF(3, 4);
+
+static void report(struct check *check, struct mark mark, const char *fmt, ...)
+{
+    char *text = NULL;
+    va_list args;
+    if (++check->reported > ERRORS_MAX)
+        return;
+    va_start(args, fmt);
+    if (vasprintf(&text, fmt, args) >= 0)
+        errors_add(check->errors, mark, "%s", text);
+    va_end(args);
+    free(text);
+}
 
 static int compare_text(const char *a, const char *b)
 {
@@ -34,8 +63,9 @@ static int compare_sites(const void *left, const void *right)
     return order != 0 ? order : (a > b) - (a < b);
 }
 
-static void check_names(const struct config *config, struct error_list *errors)
+static void check_names(struct check *check)
 {
+    const struct config *config = check->config;
     size_t count = config->site_count;
     const struct config_site **sites = xcalloc(count + 1, sizeof *sites);
     for (size_t i = 0; i < count; i++)
@@ -44,9 +74,9 @@ static void check_names(const struct config *config, struct error_list *errors)
     for (size_t i = 1; i < count; i++) {
         if (compare_text(sites[i - 1]->name, sites[i]->name) != 0)
             continue;
-        errors_add(errors, sites[i]->mark,
-                   "sites[%zu].name: \"%s\" is also the name of the site at line %u",
-                   (size_t)(sites[i] - config->sites), sites[i]->name, sites[i - 1]->mark.line);
+        report(check, sites[i]->mark,
+               "sites[%zu].name: \"%s\" is also the name of the site at line %u",
+               (size_t)(sites[i] - config->sites), sites[i]->name, sites[i - 1]->mark.line);
     }
     free(sites);
 }
@@ -102,7 +132,7 @@ static void remember(struct seen *seen, const struct config_binding *binding, bo
 }
 
 /* The uses of one port, sorted by address. */
-static void check_schemes(const struct use *uses, size_t count, struct error_list *errors)
+static void check_schemes(const struct use *uses, size_t count, struct check *check)
 {
     struct seen families[2] = {0};
     if (uses[0].binding->port == 0)
@@ -116,10 +146,10 @@ static void check_schemes(const struct use *uses, size_t count, struct error_lis
             seen->same[0] = seen->same[1] = NULL;
         const struct config_binding *other = find_conflict(seen, is_any, !self->is_https);
         if (other != NULL)
-            errors_add(errors, self->url.mark,
-                       "sites[%zu].bindings[%zu]: http and https on one port: \"%s\" at line %u",
-                       uses[i].site_index, uses[i].binding_index, other->url.text,
-                       other->url.mark.line);
+            report(check, self->url.mark,
+                   "sites[%zu].bindings[%zu]: http and https on one port: \"%s\" at line %u",
+                   uses[i].site_index, uses[i].binding_index, other->url.text,
+                   other->url.mark.line);
         remember(seen, self, is_any);
     }
 }
@@ -138,22 +168,22 @@ static int compare_host_uses(const void *left, const void *right)
 }
 
 static void report_host(const struct host_use *self, const struct host_use *other,
-                        struct error_list *errors)
+                        struct check *check)
 {
     const struct use *use = self->use;
     if (self->host == NULL)
-        errors_add(errors, use->binding->url.mark,
-                   "sites[%zu].bindings[%zu]: a second site without `hosts` on this binding; the "
-                   "first is \"%s\"",
-                   use->site_index, use->binding_index, other->use->site->name);
+        report(check, use->binding->url.mark,
+               "sites[%zu].bindings[%zu]: a second site without `hosts` on this binding; the "
+               "first is \"%s\"",
+               use->site_index, use->binding_index, other->use->site->name);
     else
-        errors_add(errors, self->host->mark,
-                   "sites[%zu].hosts: \"%s\" is given twice for the binding \"%s\"",
-                   use->site_index, self->host->text, use->binding->url.text);
+        report(check, self->host->mark,
+               "sites[%zu].hosts: \"%s\" is given twice for the binding \"%s\"", use->site_index,
+               self->host->text, use->binding->url.text);
 }
 
 /* The uses of one listening address. */
-static void check_hosts(const struct use *uses, size_t count, struct error_list *errors)
+static void check_hosts(const struct use *uses, size_t count, struct check *check)
 {
     size_t total = 0;
     for (size_t i = 0; i < count; i++)
@@ -164,7 +194,9 @@ static void check_hosts(const struct use *uses, size_t count, struct error_list 
         const struct config_list *list = &uses[i].site->hosts;
         bool is_again = i > 0 && uses[i - 1].site == uses[i].site;
         if (is_again) {
-            errors_add(errors, uses[i].binding->url.mark,
+            /* http and https on one port is reported as that. */
+            if (uses[i - 1].binding->is_https == uses[i].binding->is_https)
+                report(check, uses[i].binding->url.mark,
                        "sites[%zu].bindings[%zu]: \"%s\" is given twice", uses[i].site_index,
                        uses[i].binding_index, uses[i].binding->url.text);
             continue;
@@ -180,17 +212,26 @@ static void check_hosts(const struct use *uses, size_t count, struct error_list 
         bool is_one_any = (hosts[i].host == NULL) != (hosts[i - 1].host == NULL);
         if (!is_one_any &&
             (hosts[i].host == NULL || strcmp(hosts[i].host->text, hosts[i - 1].host->text) == 0))
-            report_host(&hosts[i], &hosts[i - 1], errors);
+            report_host(&hosts[i], &hosts[i - 1], check);
     }
     free(hosts);
 }
 
-static size_t collect_uses(const struct config *config, struct use **ret_uses)
+static size_t collect_uses(struct check *check, struct use **ret_uses)
 {
+    const struct config *config = check->config;
     size_t total = 0;
-    for (size_t i = 0; i < config->site_count; i++)
+    size_t host_uses = 0;
+    for (size_t i = 0; i < config->site_count; i++) {
         total += config->sites[i].binding_count;
+        host_uses += config->sites[i].binding_count * config->sites[i].hosts.count;
+    }
     struct use *uses = xcalloc(total + 1, sizeof *uses);
+    *ret_uses = uses;
+    if (host_uses > HOST_USES_MAX) {
+        report(check, config->sites[0].mark, "sites: too many hosts on too many bindings");
+        return 0;
+    }
     size_t count = 0;
     for (size_t i = 0; i < config->site_count; i++) {
         const struct config_site *site = &config->sites[i];
@@ -201,70 +242,81 @@ static size_t collect_uses(const struct config *config, struct use **ret_uses)
     }
     if (count > 1)
         qsort(uses, count, sizeof *uses, compare_uses);
-    *ret_uses = uses;
     return count;
 }
 
-static void check_bindings(const struct config *config, struct error_list *errors)
+static void check_bindings(struct check *check)
 {
     struct use *uses = NULL;
-    size_t count = collect_uses(config, &uses);
+    size_t count = collect_uses(check, &uses);
     size_t port_start = 0;
     size_t start = 0;
     for (size_t i = 1; i <= count; i++) {
         bool is_end = i == count;
         if (is_end || compare_binding(uses[i].binding, uses[start].binding) != 0) {
-            check_hosts(&uses[start], i - start, errors);
+            check_hosts(&uses[start], i - start, check);
             start = i;
         }
         if (is_end || uses[i].binding->port != uses[port_start].binding->port) {
-            check_schemes(&uses[port_start], i - port_start, errors);
+            check_schemes(&uses[port_start], i - port_start, check);
             port_start = i;
         }
     }
     free(uses);
 }
 
-static bool has_upstream(const struct config *config, struct str name, struct config_near *near)
+static int compare_names(const void *left, const void *right)
 {
-    for (size_t i = 0; i < config->upstream_count; i++) {
-        const char *other = config->upstreams[i].name.text;
-        if (other != NULL && str_equal(name, str_of(other)))
-            return true;
-        if (other != NULL)
-            config_near_offer(near, name, other);
-    }
-    config_near_offer(near, name, "echo");
-    return false;
+    return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-static void check_upstream(const struct config *config, const struct config_value *upstream,
-                           const char *place, struct error_list *errors)
+static void collect_upstreams(struct check *check)
+{
+    const struct config *config = check->config;
+    check->upstreams = xcalloc(config->upstream_count + 1, sizeof *check->upstreams);
+    check->upstreams[check->upstream_count++] = "echo";
+    for (size_t i = 0; i < config->upstream_count; i++) {
+        if (strcmp(config->upstreams[i].name.text, "echo") != 0) /* reported */
+            check->upstreams[check->upstream_count++] = config->upstreams[i].name.text;
+    }
+    qsort(check->upstreams, check->upstream_count, sizeof *check->upstreams, compare_names);
+}
+
+static void check_name(struct check *check, const struct config_value *upstream, const char *place)
 {
     struct config_near near = {0};
-    struct config_url url = {0};
-    struct str text = str_of(upstream->text);
-    if (upstream->text == NULL || str_equal(text, STR("echo")))
+    if (bsearch(&upstream->text, check->upstreams, check->upstream_count, sizeof *check->upstreams,
+                compare_names) != NULL ||
+        check->reported >= ERRORS_MAX)
         return;
-    if (config_address_is_url(text)) {
-        const char *problem = config_address_server(text, &url);
-        if (problem == NULL && url.is_https)
-            problem = "https to an upstream is not supported by this version";
-        if (problem != NULL)
-            errors_add(errors, upstream->mark, "%s.upstream: %s", place, problem);
+    for (size_t i = 0; i < check->upstream_count; i++)
+        config_near_offer(&near, str_of(upstream->text), check->upstreams[i]);
+    struct text name = {0};
+    config_scalar_add_quoted(&name, str_of(upstream->text));
+    if (near.text != NULL)
+        report(check, upstream->mark, "%s.upstream: no upstream %s; did you mean `%s`?", place,
+               name.ptr, near.text);
+    else
+        report(check, upstream->mark, "%s.upstream: no upstream %s under `upstreams`", place,
+               name.ptr);
+    text_clear(&name);
+}
+
+static void check_upstream(struct check *check, const struct config_value *upstream,
+                           const char *place)
+{
+    struct config_url url = {0};
+    if (upstream->text == NULL)
+        return;
+    if (!config_address_is_url(str_of(upstream->text))) {
+        check_name(check, upstream, place);
         return;
     }
-    if (has_upstream(config, text, &near))
-        return;
-    struct text name = {0};
-    config_scalar_add_quoted(&name, text);
-    if (near.text != NULL)
-        errors_add(errors, upstream->mark, "%s.upstream: no upstream %s; did you mean `%s`?", place,
-                   name.ptr, near.text);
-    else
-        errors_add(errors, upstream->mark, "%s.upstream: no upstream %s under `upstreams`", place,
-                   name.ptr);
-    text_clear(&name);
+    const char *problem = config_address_server(str_of(upstream->text), &url);
+    if (problem == NULL && url.is_https)
+        problem = CONFIG_NO_UPSTREAM_HTTPS;
+    if (problem != NULL)
+        report(check, upstream->mark, "%s.upstream: %s", place, problem);
 }
 
 static bool is_same_mark(struct mark a, struct mark b)
@@ -272,19 +324,20 @@ static bool is_same_mark(struct mark a, struct mark b)
     return a.line == b.line && a.column == b.column;
 }
 
-static void check_references(const struct config *config, struct error_list *errors)
+static void check_references(struct check *check)
 {
+    const struct config *config = check->config;
     for (size_t i = 0; i < config->site_count; i++) {
         const struct config_site *site = &config->sites[i];
         struct text place = {0};
         text_addf(&place, "sites[%zu]", i);
-        check_upstream(config, &site->access.upstream, place.ptr, errors);
+        check_upstream(check, &site->access.upstream, place.ptr);
         text_add_cstr(&place, ".locations[]");
         for (size_t j = 0; j < site->location_count; j++) {
             const struct config_value *upstream = &site->locations[j].access.upstream;
             /* An inherited one has been looked at. */
             if (!is_same_mark(upstream->mark, site->access.upstream.mark))
-                check_upstream(config, upstream, place.ptr, errors);
+                check_upstream(check, upstream, place.ptr);
         }
         text_clear(&place);
     }
@@ -292,7 +345,10 @@ static void check_references(const struct config *config, struct error_list *err
 
 void config_check(const struct config *config, struct error_list *errors)
 {
-    check_names(config, errors);
-    check_bindings(config, errors);
-    check_references(config, errors);
+    struct check check = {.config = config, .errors = errors};
+    collect_upstreams(&check);
+    check_names(&check);
+    check_bindings(&check);
+    check_references(&check);
+    free(check.upstreams);
 }

@@ -282,7 +282,7 @@ void config_decode_table(const struct config_cursor *at, const struct config_tab
                                       .key = str_of(key->name),
                                       .node = given[i] == NULL ? at->node : given[i]};
         if (given[i] == NULL && (key->flags & CONFIG_REQUIRED) != 0)
-            config_decode_error(&child, "is missing; expected %s", config_schema_type(key));
+            config_decode_error(&child, "is missing; expected a %s", config_schema_type(key));
         if (given[i] == NULL || (key->flags & CONFIG_LATER) != 0 || !config_decode_visit(&child))
             continue;
         config_field_decode(&child, key, base);

@@ -135,6 +135,19 @@ static size_t item_count(const struct config_cursor *at)
     return (size_t)(at->node->data.sequence.items.top - at->node->data.sequence.items.start);
 }
 
+/* Of rows that say nothing: more belongs into files of their own. */
+#define LIST_MAX ((uint64_t)100000)
+
+/* Rows of lists may bound the number of items, so that a careless file stays cheap. */
+static bool check_count(const struct config_cursor *at, const struct config_key *key, size_t count)
+{
+    uint64_t most = key->max == 0 ? LIST_MAX : key->max;
+    if (count <= most)
+        return true;
+    config_decode_error(at, "more than %llu items", (unsigned long long)most);
+    return false;
+}
+
 static bool check_list(const struct config_cursor *at, const struct config_key *key)
 {
     if (at->node->type != YAML_SEQUENCE_NODE) {
@@ -145,7 +158,7 @@ static bool check_list(const struct config_cursor *at, const struct config_key *
         config_decode_error(at, "the list must not be empty");
         return false;
     }
-    return true;
+    return check_count(at, key, item_count(at));
 }
 
 static void decode_flags(const struct config_cursor *at, const struct config_key *key, void *field)
@@ -266,6 +279,8 @@ static void decode_named(const struct config_cursor *at, const struct config_key
     }
     const yaml_node_pair_t *pairs = at->node->data.mapping.pairs.start;
     size_t count = (size_t)(at->node->data.mapping.pairs.top - pairs);
+    if (!check_count(at, key, count))
+        return;
     char *items = arena_calloc(at->reader->arena, count + 1, key->table->size);
     yaml_node_t **names = arena_calloc(at->reader->arena, count + 1, sizeof *names);
     size_t filled = 0;

@@ -190,12 +190,7 @@ static void check_header_source(const struct config_cursor *at, const struct con
 
 void config_header_check_sources(const struct config_cursor *at, void *forward)
 {
-    enum { HEADERS_MAX = 64 };
     const struct config_forward *self = forward;
-    if (self->header_count > HEADERS_MAX) {
-        config_decode_error(at, "more than %d headers", HEADERS_MAX);
-        return;
-    }
     for (size_t i = 0; i < self->header_count; i++) {
         if (self->headers[i].name.text != NULL)
             check_header_source(at, self, i);

@@ -6,6 +6,8 @@
 
 #include "config/config_yaml.h"
 
+enum { LOCATIONS_MAX = 10000 };
+
 struct pending { /* a location while its neighbours are sorted out */
     struct config_cursor at;
     struct str path;        /* normalised; ptr NULL: unusable */
@@ -238,6 +240,10 @@ void config_locations_decode(const struct config_cursor *at, struct config_site 
     }
     size_t count =
         (size_t)(list.node->data.sequence.items.top - list.node->data.sequence.items.start);
+    if (count > LOCATIONS_MAX) {
+        config_decode_error(&list, "more than %d items", LOCATIONS_MAX);
+        return;
+    }
     struct pending *pending = arena_calloc(at->reader->arena, count + 1, sizeof *pending);
     count = open_items(&list, site, pending, count);
     resolve(at, site, pending, count, anonymous_given);

@@ -58,7 +58,7 @@ struct config_key {
     size_t size;     /* of the field; 0: checked but not stored */
     size_t count_at; /* offset of the size_t count: CONFIG_ITEMS, CONFIG_NAMED */
     uint64_t min;
-    uint64_t max;
+    uint64_t max;                     /* lists: of their length; 0: 100000 */
     const struct config_word *words;  /* choices; for other types words that stand for a value */
     const char *fallback;             /* the default as it would be written; NULL: see doc */
     const struct config_table *table; /* CONFIG_TABLE, CONFIG_ITEMS, CONFIG_NAMED */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/config_site.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "config/config_address.h"
@@ -181,10 +182,41 @@ void config_site_finish(const struct config_cursor *at, void *site)
     check_mode(at, self);
 }
 
+static int compare_mappings(const void *left, const void *right)
+{
+    const struct config_many_to_one *a = *(const struct config_many_to_one *const *)left;
+    const struct config_many_to_one *b = *(const struct config_many_to_one *const *)right;
+    int order = strcmp(a->name.text, b->name.text);
+    return order != 0 ? order : (a > b) - (a < b);
+}
+
+/* IIS: `name` is the unique key of manyToOneMappings (iis-semantics.md 5.1). */
+static void check_mapping_names(const struct config_cursor *at,
+                                const struct config_mapping *mapping)
+{
+    const struct config_many_to_one **sorted =
+        arena_calloc(at->reader->arena, mapping->many_to_one_count + 1, sizeof *sorted);
+    size_t count = 0;
+    for (size_t i = 0; i < mapping->many_to_one_count; i++) {
+        if (mapping->many_to_one[i].name.text != NULL)
+            sorted[count++] = &mapping->many_to_one[i];
+    }
+    qsort(sorted, count, sizeof *sorted, compare_mappings);
+    for (size_t i = 1; i < count; i++) {
+        if (strcmp(sorted[i - 1]->name.text, sorted[i]->name.text) != 0)
+            continue;
+        struct config_cursor list = below(at, "many_to_one", NULL);
+        config_decode_error_at(&list, sorted[i]->name.mark,
+                               "the name \"%.64s\" is given twice, first at line %u",
+                               sorted[i]->name.text, sorted[i - 1]->name.mark.line);
+    }
+}
+
 void config_mapping_finish(const struct config_cursor *at, void *mapping)
 {
-    (void)at;
-    ((struct config_mapping *)mapping)->is_set = true;
+    struct config_mapping *self = mapping;
+    self->is_set = true;
+    check_mapping_names(at, self);
 }
 
 /* Base64 of a DER certificate starts with MI (a SEQUENCE with a long length); shorter texts are
@@ -297,7 +329,7 @@ void config_server_after(const struct config_cursor *at, void *server)
     struct config_cursor where = below(at, "url", config_decode_find(at, "url"));
     const char *problem = config_address_server(str_of(self->url.text), &url);
     if (problem == NULL && url.is_https)
-        problem = "https to an upstream is not supported by this version";
+        problem = CONFIG_NO_UPSTREAM_HTTPS;
     if (problem != NULL) {
         config_decode_error(&where, "%s", problem);
         return;

@@ -73,8 +73,7 @@ int main(int argc, char **argv)
         print_usage(stdout);
         return CLI_OK;
     }
-    if (strcmp(argv[1], "--version") == 0)
-        argv[1] = (char[]){"-V"};
-    const struct command *command = find_command(argv[1]);
+    const char *name = strcmp(argv[1], "--version") == 0 ? "-V" : argv[1];
+    const struct command *command = find_command(name);
     return command == NULL ? refuse(argv[1]) : command->run(argc - 1, argv + 1);
 }

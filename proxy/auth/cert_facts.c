@@ -86,7 +86,9 @@ static unsigned key_cost(EVP_PKEY *key, int type, int bits)
                                              &len);
         if (strcmp(curve, SN_X9_62_prime256v1) == 0)
             return 1;
-        return size <= 256 ? 6 : 12;
+        if (strcmp(curve, SN_secp384r1) == 0 || strcmp(curve, SN_secp521r1) == 0)
+            return 12;
+        return size <= 256 ? 8 : 40; /* no special code in the library */
     }
     return type == EVP_PKEY_ED25519 ? 2 : 6;
 }

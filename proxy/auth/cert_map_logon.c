@@ -2,6 +2,7 @@
 #include "auth/cert_map_logon.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,11 +111,8 @@ static struct str qualify(const struct cert_map_logons *logons, struct str user,
     bool has_domain = str_find(user, '\\') < user.len || str_find(user, '@') < user.len;
     if (has_domain || logons->domain == NULL)
         return user;
-    size_t len = strlen(logons->domain);
-    memcpy(ret_text, logons->domain, len);
-    ret_text[len] = '\\';
-    memcpy(ret_text + len + 1, user.ptr, user.len);
-    return str_make(ret_text, len + 1 + user.len);
+    int len = snprintf(ret_text, QUALIFIED_MAX, "%s\\%.*s", logons->domain, STR_ARG(user));
+    return str_make(ret_text, (size_t)len);
 }
 
 static void free_password(char *password)

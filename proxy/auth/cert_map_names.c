@@ -86,7 +86,7 @@ void cert_map_slots_clear(struct cert_map_slots *slots)
 
 /* UTF8String, PrintableString, IA5String, BMPString, UniversalString; TeletexString as Latin-1,
  * which is what issuers put there. False for anything else. */
-static bool decode(const ASN1_STRING *string, struct str *ret_text)
+static bool decode(const ASN1_STRING *string, struct cert_map_value *ret_value)
 {
     unsigned char *utf8 = NULL;
     int len = ASN1_STRING_to_UTF8(&utf8, string);
@@ -97,19 +97,20 @@ static bool decode(const ASN1_STRING *string, struct str *ret_text)
         OPENSSL_free(utf8);
         return false;
     }
-    *ret_text = str_make((const char *)utf8, (size_t)len);
+    *ret_value = (struct cert_map_value){.text = (char *)utf8, .len = (size_t)len};
     return true;
 }
 
 static void add_value(struct cert_map_values *values, size_t *capacity, bool is_folded,
-                      struct str text)
+                      struct cert_map_value value)
 {
     if (values->count == *capacity) {
         *capacity = *capacity == 0 ? 8 : *capacity * 2;
         values->items = xreallocarray(values->items, *capacity, sizeof *values->items);
     }
-    struct str folded = is_folded ? str_make(cert_map_fold(text), text.len) : str_make(NULL, 0);
-    values->items[values->count++] = (struct cert_map_value){text, folded};
+    if (is_folded)
+        value.folded = cert_map_fold(str_make(value.text, value.len));
+    values->items[values->count++] = value;
 }
 
 void cert_map_values_init(struct cert_map_values *values, const struct cert_map_slots *slots,
@@ -124,20 +125,25 @@ void cert_map_values_init(struct cert_map_values *values, const struct cert_map_
                                                                   : X509_get_issuer_name(x509);
         int at = -1;
         while ((at = X509_NAME_get_index_by_OBJ(name, slot->type, at)) >= 0) {
-            struct str text;
-            if (decode(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)), &text))
-                add_value(values, &capacity, slot->is_folded, text);
+            struct cert_map_value value;
+            if (decode(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)), &value))
+                add_value(values, &capacity, slot->is_folded, value);
         }
         values->starts[i + 1] = values->count;
     }
     ERR_clear_error();
 }
 
+struct str cert_map_value_str(const struct cert_map_value *value, bool is_folded)
+{
+    return str_make(is_folded ? value->folded : value->text, value->len);
+}
+
 void cert_map_values_clear(struct cert_map_values *values)
 {
     for (size_t i = 0; i < values->count; i++) {
-        OPENSSL_free((void *)(uintptr_t)values->items[i].text.ptr);
-        free((void *)(uintptr_t)values->items[i].folded.ptr);
+        OPENSSL_free(values->items[i].text);
+        free(values->items[i].folded);
     }
     free(values->items);
     free(values->starts);

@@ -37,8 +37,9 @@ uint32_t cert_map_slots_add(struct cert_map_slots *slots, enum config_field fiel
 void cert_map_slots_clear(struct cert_map_slots *slots);
 
 struct cert_map_value {
-    struct str text;   /* UTF-8 */
-    struct str folded; /* A to Z in lower case; only for slots that are folded */
+    char *text;   /* UTF-8 without NUL; OpenSSL's memory */
+    char *folded; /* A to Z in lower case; NULL unless the slot is folded */
+    size_t len;   /* of both */
 };
 
 struct cert_map_values {
@@ -51,6 +52,8 @@ struct cert_map_values {
  * NUL in it is left out: nothing matches it, not even `*`. */
 void cert_map_values_init(struct cert_map_values *values, const struct cert_map_slots *slots,
                           const X509 *x509);
+/* The value, folded or as written. */
+struct str cert_map_value_str(const struct cert_map_value *value, bool is_folded);
 void cert_map_values_clear(struct cert_map_values *values);
 
 #endif

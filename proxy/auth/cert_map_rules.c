@@ -22,8 +22,9 @@ void cert_map_rules_clear(struct cert_map_rules *rules)
     free(rules->mappings);
     free(rules->anchors);
     cert_map_index_clear(&rules->runs);
-    free(rules->lengths);
+    free(rules->anchored);
     free(rules->unanchored);
+    free(rules->grams);
     cert_map_slots_clear(&rules->slots);
     *rules = (struct cert_map_rules){0};
 }

@@ -1,8 +1,8 @@
 /* cert_map_rules.h - many-to-one mappings, compiled: first match in the configured order wins.
  *
- * Every mapping hangs on one anchor: the literal, leading or trailing text of its rarest rule. A
- * look-up visits only the mappings whose anchor occurs in the certificate, and those that have none
- * (`*text*`). Private to the mapping files.
+ * Every mapping hangs on one anchor: the literal, leading or trailing text, or four bytes in the
+ * middle, of its rarest rule. A look-up visits only the mappings whose anchor occurs in the
+ * certificate, and those that have none (`*abc*`). Private to the mapping files.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_AUTH_CERT_MAP_RULES_H
@@ -41,9 +41,10 @@ struct cert_map_anchor {
     uint32_t mapping;
 };
 
-struct cert_map_lengths { /* bit n: some anchor of the slot has n bytes */
-    uint64_t prefix[2];   /* as written, folded */
-    uint64_t suffix[2];
+struct cert_map_anchored {      /* what the anchors of a slot are; [0] as written, [1] folded */
+    uint64_t prefix_lengths[2]; /* bit n: some anchor has n bytes */
+    uint64_t suffix_lengths[2];
+    bool has_grams[2];
 };
 
 struct cert_map_rules { /* start from {0} */
@@ -52,10 +53,12 @@ struct cert_map_rules { /* start from {0} */
     uint32_t count;
     struct cert_map_anchor *anchors; /* sorted by key, then mapping */
     size_t anchor_count;
-    struct cert_map_index runs;       /* key to the first anchor that has it */
-    struct cert_map_lengths *lengths; /* one a slot */
-    uint32_t *unanchored;             /* in order */
+    struct cert_map_index runs;         /* key to the first anchor that has it */
+    struct cert_map_anchored *anchored; /* one a slot */
+    uint32_t *unanchored;               /* in order */
     size_t unanchored_count;
+    uint32_t *grams; /* the mappings that hang on four bytes, in order */
+    size_t gram_count;
 };
 
 void cert_map_rules_load(struct cert_map_rules *rules, struct cert_map_logons *logons,

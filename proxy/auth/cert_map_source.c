@@ -14,6 +14,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "config/config_site.h"
 
 #define CERTIFICATE_FILE_MAX ((size_t)1 << 20)
 
@@ -113,18 +114,11 @@ static enum cert_map_source digest_file(const struct config_value *certificate,
     return is_ok ? CERT_MAP_SOURCE_OK : CERT_MAP_SOURCE_ERROR;
 }
 
-/* sha256: and the fingerprint, as plain digits or with the colons that openssl prints. */
 static enum cert_map_source digest_hex(const struct config_value *certificate, struct str hex,
                                        struct error_list *errors,
                                        unsigned char ret_digest[CERT_MAP_DIGEST_SIZE])
 {
-    char digits[2 * CERT_MAP_DIGEST_SIZE + 1];
-    size_t len = 0;
-    for (size_t i = 0; i < hex.len && len < sizeof digits; i++) {
-        if (hex.ptr[i] != ':' || i % 3 != 2)
-            digits[len++] = hex.ptr[i];
-    }
-    if (cert_map_parse_digest(str_make(digits, len), ret_digest))
+    if (cert_map_parse_digest(hex, ret_digest))
         return CERT_MAP_SOURCE_OK;
     errors_add(
         errors, certificate->mark,
@@ -197,17 +191,6 @@ static enum cert_map_source digest_in_place(const struct config_value *certifica
     return CERT_MAP_SOURCE_MALFORMED;
 }
 
-/* DER of a certificate starts with 30 81, 30 82 or 30 83, which base64 spells MI; no path is that
- * long and has no dot. */
-static bool is_in_place(struct str text)
-{
-    while (text.len > 0 && is_ascii_space(text.ptr[0]))
-        text = str_skip(text, 1);
-    if (str_starts_with(text, STR("-----BEGIN")))
-        return true;
-    return text.len >= 64 && str_starts_with(text, STR("MI")) && str_find(text, '.') == text.len;
-}
-
 enum cert_map_source cert_map_source_digest(const struct config_value *certificate,
                                             bool pem_is_malformed, struct error_list *errors,
                                             unsigned char ret_digest[CERT_MAP_DIGEST_SIZE])
@@ -217,9 +200,9 @@ enum cert_map_source cert_map_source_digest(const struct config_value *certifica
     if (text.len == 0) {
         errors_add(errors, certificate->mark, "a one-to-one mapping needs a certificate");
         source = CERT_MAP_SOURCE_ERROR;
-    } else if (str_starts_with_icase(text, STR("sha256:"))) {
+    } else if (str_starts_with(text, STR("sha256:"))) {
         source = digest_hex(certificate, str_skip(text, 7), errors, ret_digest);
-    } else if (is_in_place(text)) {
+    } else if (config_certificate_is_inline(text)) {
         source = digest_in_place(certificate, pem_is_malformed, errors, ret_digest);
     } else {
         source = digest_file(certificate, errors, ret_digest);

@@ -33,6 +33,16 @@ struct chain_memo {
     bool is_good;
 };
 
+struct crl;
+
+#define CHAIN_CRL_MEMO_SIZE 64
+
+struct chain_crl_memo { /* whether a certificate's key verifies a CRL */
+    const struct crl *crl;
+    chain_node issuer;
+    bool is_good;
+};
+
 struct chain_pool {
     const struct trust *trust;
     struct cert *const *presented; /* borrowed */
@@ -44,6 +54,8 @@ struct chain_pool {
     size_t names_left;
     bool is_exhausted; /* something was not looked at because a limit was reached */
     struct chain_memo memo[CHAIN_MEMO_SIZE];
+    struct chain_crl_memo crl_memo[CHAIN_CRL_MEMO_SIZE];
+    size_t crl_memo_count;
 };
 
 enum chain_end {

@@ -25,6 +25,7 @@ struct der_item {
     struct der value;
     int tag;
     int class;
+    bool is_constructed;
 };
 
 /* Takes the next element off; false at the end, for indefinite lengths and for overruns. */
@@ -37,6 +38,7 @@ static bool der_next(struct der *rest, struct der_item *ret_item)
     int flags = ASN1_get_object(&cursor, &len, &ret_item->tag, &ret_item->class, (long)rest->len);
     if ((flags & 0x80) != 0 || (flags & 1) != 0 || len < 0)
         return false;
+    ret_item->is_constructed = (flags & V_ASN1_CONSTRUCTED) != 0;
     size_t head = (size_t)(cursor - rest->ptr);
     if ((size_t)len > rest->len - head)
         return false;
@@ -51,7 +53,8 @@ static bool der_next(struct der *rest, struct der_item *ret_item)
 static bool der_take(struct der *rest, int tag, struct der_item *ret_item)
 {
     struct der copy = *rest;
-    if (!der_next(&copy, ret_item) || ret_item->class != V_ASN1_UNIVERSAL || ret_item->tag != tag)
+    if (!der_next(&copy, ret_item) || ret_item->class != V_ASN1_UNIVERSAL || ret_item->tag != tag ||
+        ret_item->is_constructed != (tag == V_ASN1_SEQUENCE))
         return false;
     *rest = copy;
     return true;
@@ -339,7 +342,9 @@ static bool read_crl(struct crl *crl, struct der octets)
         return false;
     const unsigned char *cursor = signature.whole.ptr;
     crl->signature = d2i_ASN1_BIT_STRING(NULL, &cursor, (long)signature.whole.len);
-    if (crl->signature == NULL || !read_tbs(crl, tbs.value, crl->algorithm))
+    /* X.690 section 11.2.2: a signature is whole octets, nothing is left unused */
+    if (crl->signature == NULL || (crl->signature->flags & 7) != 0 ||
+        !read_tbs(crl, tbs.value, crl->algorithm))
         return false;
     keep_signed(crl, tbs.whole);
     return true;

@@ -39,11 +39,21 @@ static bool may_sign_crls(const struct cert *cert)
     return !cert->facts->has_key_usage || (cert->facts->key_usage & KU_CRL_SIGN) != 0;
 }
 
-static bool verifies(struct chain_pool *pool, const struct crl *crl, const struct cert *cert)
+static bool verifies(struct chain_pool *pool, const struct crl *crl, chain_node node)
 {
+    const struct cert *cert = chain_cert(pool, node);
     if (crl_knows_key(crl, cert))
         return true;
-    return chain_charge(pool, cert) && crl_check_signature(crl, cert);
+    for (size_t i = 0; i < pool->crl_memo_count; i++) {
+        if (pool->crl_memo[i].crl == crl && pool->crl_memo[i].issuer == node)
+            return pool->crl_memo[i].is_good;
+    }
+    if (!chain_charge(pool, cert))
+        return false;
+    bool is_good = crl_check_signature(crl, cert);
+    if (pool->crl_memo_count < CHAIN_CRL_MEMO_SIZE)
+        pool->crl_memo[pool->crl_memo_count++] = (struct chain_crl_memo){crl, node, is_good};
+    return is_good;
 }
 
 static bool is_signer(struct chain_pool *pool, const struct crl *crl, chain_node node)
@@ -51,7 +61,7 @@ static bool is_signer(struct chain_pool *pool, const struct crl *crl, chain_node
     const struct cert *cert = chain_cert(pool, node);
     return cert->facts->subject_hash == crl->issuer_hash &&
            cert_name_equal(cert->facts->subject, crl->issuers[0]) && may_sign_crls(cert) &&
-           verifies(pool, crl, cert);
+           verifies(pool, crl, node);
 }
 
 /* RFC 5280 section 6.3.3 (f): the signer's path must be valid and end in the same anchor. */
@@ -302,25 +312,41 @@ static void ask_point(struct query *query, const DIST_POINT *point)
 
 /* ---- no CRL answers ---- */
 
+static bool lists(const struct query *query, const struct crl *crl)
+{
+    const struct crl_entry *entry = crl_find(crl, query->cert);
+    return entry != NULL && (crl->base == NULL || entry->reason != CRL_REASON_REMOVE);
+}
+
+/* A newer CRL of the same scope that does not list the certificate any more. A delta that is
+ * silent says nothing about what its base lists. */
+static bool is_withdrawn(const struct query *query, const struct crl *listing)
+{
+    const struct crl_index *index = query->pool->trust->crls;
+    uint32_t position = UINT32_MAX;
+    const struct crl *crl;
+    while ((crl = crl_index_next(index, listing->issuers[0], listing->issuer_hash, &position)) !=
+           NULL) {
+        bool speaks = crl->base == NULL || crl_find(crl, query->cert) != NULL;
+        if (is_same_scope(crl, listing) && crl_is_newer(crl, listing) && speaks &&
+            !lists(query, crl) && is_trusted(query, crl))
+            return true;
+    }
+    return false;
+}
+
 /* iis-semantics.md 4.4: an expired or unsuitable CRL never lets a revoked client in. */
 static bool is_listed_by_newest(const struct query *query)
 {
     const struct cert_facts *facts = query->cert->facts;
     const struct crl_index *index = query->pool->trust->crls;
-    const struct crl *newest = NULL;
-    bool found = false;
     uint32_t position = UINT32_MAX;
     const struct crl *crl;
     while ((crl = crl_index_next(index, facts->issuer, facts->issuer_hash, &position)) != NULL) {
-        const struct crl_entry *entry = crl_find(crl, query->cert);
-        bool is_newer = newest == NULL || crl_is_newer(crl, newest);
-        /* A delta that is silent says nothing about what its base lists. */
-        if (!is_newer || (crl->base != NULL && entry == NULL) || !is_trusted(query, crl))
-            continue;
-        newest = crl;
-        found = entry != NULL && (crl->base == NULL || entry->reason != CRL_REASON_REMOVE);
+        if (lists(query, crl) && is_trusted(query, crl) && !is_withdrawn(query, crl))
+            return true;
     }
-    return found;
+    return false;
 }
 
 static enum revocation_status check(struct query *query)
@@ -352,5 +378,12 @@ enum revocation_status revocation_check(struct chain_pool *pool, const struct ch
         .now = now,
         .valid_until = valid_until,
     };
-    return check(&query);
+    /* Without budget a newer CRL may have gone unread: that must not look like "not listed". */
+    bool was_exhausted = pool->is_exhausted;
+    pool->is_exhausted = false;
+    enum revocation_status status = check(&query);
+    if (pool->is_exhausted && status == REVOCATION_GOOD)
+        status = REVOCATION_OFFLINE;
+    pool->is_exhausted |= was_exhausted;
+    return status;
 }

@@ -26,6 +26,15 @@ struct store { /* one store while loading */
     size_t count;
 };
 
+struct stores {
+    struct store root;
+    struct store intermediate;
+    struct store trusted_issuers;
+    struct store client_auth_issuers;
+    struct store disallowed;
+    bool is_complete; /* false: some could not be read, so an empty one says nothing */
+};
+
 static int take_certificates(void *context, const char *bytes, size_t len)
 {
     struct store *store = context;
@@ -195,21 +204,21 @@ static void check_signatures(struct trust *trust)
 
 /* iis-semantics.md 3.3: the store that names the issuers a client may come from. */
 static enum trust_source choose_source(const struct config_site *site, const struct config *config,
-                                       const struct store *bound, const struct store *issuers,
-                                       struct error_list *errors)
+                                       const struct stores *stores, struct error_list *errors)
 {
     const struct config_trust *settings = &site->trust;
     if (settings->trusted_issuers.is_set) {
-        if (bound->count > 0)
+        if (stores->trusted_issuers.count > 0)
             return TRUST_SOURCE_TRUSTED_ISSUERS;
         bool deny = config->compat.empty_trusted_issuers_deny;
-        errors_warn(errors, settings->trusted_issuers.mark,
-                    "the trusted_issuers store of site \"%s\" is bound but empty: %s", site->name,
-                    deny ? "every certificate is refused" : "treated as not bound");
+        if (stores->is_complete)
+            errors_warn(errors, settings->trusted_issuers.mark,
+                        "the trusted_issuers store of site \"%s\" is bound but empty: %s",
+                        site->name, deny ? "every certificate is refused" : "treated as not bound");
         if (deny)
             return TRUST_SOURCE_TRUSTED_ISSUERS;
     }
-    if (config->compat.client_auth_issuers_documented && issuers->count > 0)
+    if (config->compat.client_auth_issuers_documented && stores->client_auth_issuers.count > 0)
         return TRUST_SOURCE_CLIENT_AUTH_ISSUERS;
     return TRUST_SOURCE_ROOT;
 }
@@ -334,14 +343,6 @@ static void hash_store(EVP_MD_CTX *hash, const struct store *store)
     free(digests);
 }
 
-struct stores {
-    struct store root;
-    struct store intermediate;
-    struct store trusted_issuers;
-    struct store client_auth_issuers;
-    struct store disallowed;
-};
-
 static void make_epoch(struct trust *trust, const struct stores *stores,
                        const struct config_site *site, const struct config *config)
 {
@@ -407,10 +408,9 @@ static void fill(struct trust *trust, const struct stores *stores, const struct 
 {
     const struct config_trust *settings = &site->trust;
     trust->mode = config->compat.trust_mode_honoured ? settings->mode : TRUST_MODE_MACHINE;
-    trust->source =
-        choose_source(site, config, &stores->trusted_issuers, &stores->client_auth_issuers, errors);
+    trust->source = choose_source(site, config, stores, errors);
     bool needs_root = trust->mode == TRUST_MODE_MACHINE || trust->source == TRUST_SOURCE_ROOT;
-    if (stores->root.count == 0 && settings->root.is_set && needs_root)
+    if (stores->root.count == 0 && settings->root.is_set && needs_root && stores->is_complete)
         errors_warn(errors, settings->root.mark,
                     "the root store of site \"%s\" is empty: every certificate is refused",
                     site->name);
@@ -443,6 +443,7 @@ struct trust *trust_new(const struct config_site *site, const struct config *con
     size_t errors_before = errors->errors;
     struct stores stores = {0};
     read_stores(&stores, &site->trust, errors);
+    stores.is_complete = errors->errors == errors_before;
     struct trust *trust = xcalloc(1, sizeof *trust);
     fill(trust, &stores, site, config, errors);
     clear_stores(&stores);

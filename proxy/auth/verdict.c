@@ -81,8 +81,9 @@ static bool some_issuer(const struct chain_pool *pool, const struct chain_path *
                         bool (*is_wanted)(const struct trust_member *member))
 {
     for (size_t i = path->len == 1 ? 0 : 1; i < path->len; i++) {
-        const struct trust_member *member = chain_member(pool, path->nodes[i]);
-        if (member != NULL && is_wanted(member))
+        /* By content: a member of a store that is not searched may have been presented. */
+        uint32_t member = trust_find(pool->trust, chain_cert(pool, path->nodes[i]));
+        if (member != TRUST_NONE && is_wanted(&pool->trust->members[member]))
             return true;
     }
     return false;
@@ -109,7 +110,7 @@ static bool violates_root_mix(const struct chain_pool *pool, const struct chain_
     case ROOT_MIX_STRICT:
         return true;
     case ROOT_MIX_ISSUER_FILTER:
-        return !some_issuer(pool, path, is_misplaced_in_root);
+        return path->end == CHAIN_END_ANCHOR && !some_issuer(pool, path, is_misplaced_in_root);
     case ROOT_MIX_OFF:
         break;
     }
@@ -125,8 +126,9 @@ static void check_trust(const struct chain_pool *pool, const struct chain_path *
     /* Above a signature that does not verify there is nothing to be incomplete. */
     if (path->end == CHAIN_END_INCOMPLETE && path->bad_signature == path->len)
         errors->whole |= BIT(trust->partial_chain);
+    /* The list can be the cause only where the path is otherwise trusted. */
     if (trust->mode == TRUST_MODE_MACHINE && trust->source != TRUST_SOURCE_ROOT &&
-        !some_issuer(pool, path, is_listed_issuer))
+        path->end == CHAIN_END_ANCHOR && !some_issuer(pool, path, is_listed_issuer))
         errors->whole |= BIT(OUTCOME_ISSUER_NOT_LISTED);
     if (violates_root_mix(pool, path))
         errors->whole |= BIT(OUTCOME_ROOT_STORE_MIXED);

@@ -58,7 +58,7 @@ static int add_key(struct maker *maker, const char *name, EVP_PKEY *key)
 }
 
 static int add_crl(struct maker *maker, const char *name, const struct init_identity *issuer,
-                   const X509 *revoked)
+                   X509 *revoked)
 {
     maker->name = name;
     X509_CRL *crl = init_crl_make(issuer, revoked, maker->now - HOUR, maker->now - HOUR + YEARS);

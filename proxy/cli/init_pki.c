@@ -96,14 +96,13 @@ bool init_identity_make(const struct init_request *request, const struct init_id
            X509_sign(x509, issuer->key, EVP_sha256()) > 0;
 }
 
-static bool add_revoked(X509_CRL *crl, const X509 *x509, const ASN1_TIME *when)
+static bool add_revoked(X509_CRL *crl, X509 *x509, ASN1_TIME *when)
 {
     X509_REVOKED *entry = X509_REVOKED_new();
     ASN1_ENUMERATED *reason = ASN1_ENUMERATED_new();
     bool is_added = entry != NULL && reason != NULL &&
-                    X509_REVOKED_set_serialNumber(
-                        entry, (ASN1_INTEGER *)(uintptr_t)X509_get0_serialNumber(x509)) == 1 &&
-                    X509_REVOKED_set_revocationDate(entry, (ASN1_TIME *)(uintptr_t)when) == 1 &&
+                    X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(x509)) == 1 &&
+                    X509_REVOKED_set_revocationDate(entry, when) == 1 &&
                     ASN1_ENUMERATED_set(reason, CRL_REASON_KEY_COMPROMISE) == 1 &&
                     X509_REVOKED_add1_ext_i2d(entry, NID_crl_reason, reason, 0, 0) == 1 &&
                     X509_CRL_add0_revoked(crl, entry) == 1;
@@ -129,8 +128,8 @@ static bool add_crl_extensions(X509_CRL *crl, X509 *issuer)
     return is_added;
 }
 
-X509_CRL *init_crl_make(const struct init_identity *issuer, const X509 *revoked,
-                        int64_t this_update, int64_t next_update)
+X509_CRL *init_crl_make(const struct init_identity *issuer, X509 *revoked, int64_t this_update,
+                        int64_t next_update)
 {
     X509_CRL *crl = X509_CRL_new();
     ASN1_TIME *last = ASN1_TIME_set(NULL, (time_t)this_update);

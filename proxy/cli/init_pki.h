@@ -38,8 +38,8 @@ MUST_USE bool init_identity_make(const struct init_request *request,
 void init_identity_clear(struct init_identity *identity);
 
 /* revoked NULL: an empty list. */
-X509_CRL *init_crl_make(const struct init_identity *issuer, const X509 *revoked,
-                        int64_t this_update, int64_t next_update);
+X509_CRL *init_crl_make(const struct init_identity *issuer, X509 *revoked, int64_t this_update,
+                        int64_t next_update);
 /* The key, the certificate and the one that issued it (NULL: itself), for browsers. */
 PKCS12 *init_pkcs12_make(const struct init_identity *identity, X509 *issuer, const char *name,
                          const char *password);

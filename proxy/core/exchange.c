@@ -45,21 +45,6 @@ void exchange_free(struct exchange *x)
     arena_clear(&arena);
 }
 
-static enum outcome outcome_of_reason(enum http1_reason reason)
-{
-    if (reason == HTTP1_TARGET_TOO_LONG)
-        return OUTCOME_URI_TOO_LONG;
-    if (reason == HTTP1_TOO_MANY_FIELDS || reason == HTTP1_HEAD_TOO_LONG)
-        return OUTCOME_HEADER_TOO_LARGE;
-    if (reason == HTTP1_VERSION_MAJOR)
-        return OUTCOME_VERSION_NOT_SUPPORTED;
-    if (reason == HTTP1_EXPECTATION)
-        return OUTCOME_EXPECTATION_FAILED;
-    if (reason == HTTP1_BODY_TOO_LARGE)
-        return OUTCOME_CONTENT_TOO_LARGE;
-    return OUTCOME_BAD_REQUEST;
-}
-
 static void log_bad_request(const struct exchange *x, const char *detail)
 {
     char peer[ADDR_TEXT_SIZE];
@@ -188,7 +173,7 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
     enum http1_reason reason = http1_parse_request(head, &head_limits, &x->arena, &request);
     if (reason != HTTP1_VALID) {
         x->request.method = str_make(head.ptr, 0);
-        refuse_and_close(x, outcome_of_reason(reason), http1_reason_text(reason));
+        refuse_and_close(x, http1_reason_outcome(reason), http1_reason_text(reason));
         return;
     }
     x->request = request;
@@ -225,7 +210,7 @@ size_t exchange_request_body(struct exchange *x, struct str data)
         return 0;
     size_t taken = x->upstream_ops->send_body(x, data);
     x->request_body_sent += taken;
-    x->upstream_needs_flush = true;
+    x->upstream_needs_flush = x->upstream_needs_flush || taken > 0;
     return taken;
 }
 

@@ -250,11 +250,11 @@ static bool reads_mapping_files(const struct config_site *site)
 
 static bool same_site(const struct snapshot_site *a, const struct snapshot_site *b)
 {
-    if (reads_mapping_files(a->config) || (a->trust == NULL) != (b->trust == NULL))
+    if (memcmp(a->policy, b->policy, sizeof a->policy) != 0 || reads_mapping_files(a->config) ||
+        (a->trust == NULL) != (b->trust == NULL))
         return false;
-    return a->trust == NULL ||
-           (memcmp(a->policy, b->policy, sizeof a->policy) == 0 &&
-            memcmp(trust_revocation_digest(a->trust), trust_revocation_digest(b->trust), 32) == 0);
+    return a->trust == NULL || memcmp(trust_revocation_digest(a->trust),
+                                      trust_revocation_digest(b->trust), 32) == 0;
 }
 
 bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b)

@@ -136,8 +136,8 @@ enum http1_reason http1_read_fields(struct str rest, size_t max_count, struct ar
         /* RFC 9112 sections 2.2 and 5.2: no white space before the first field, no folded line */
         if (rest.len > 0 && (rest.ptr[0] == ' ' || rest.ptr[0] == '\t'))
             return fields->count == 0 ? HTTP1_LEADING_SPACE : HTTP1_OBS_FOLD;
-        struct str name;
-        struct str value;
+        struct str name = {NULL, 0};
+        struct str value = {NULL, 0};
         enum http1_reason reason = take_field(&rest, &name, &value);
         if (reason != HTTP1_VALID)
             return reason;

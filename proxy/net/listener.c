@@ -69,7 +69,7 @@ static int open_bound(const struct addr *addr, bool reuse_port, int *ret_fd)
 /* EADDRINUSE when anybody listens there, with SO_REUSEPORT or without. */
 static int probe(const struct addr *addr)
 {
-    int fd;
+    int fd = -1;
     int status = open_bound(addr, false, &fd);
     if (status == 0) {
         (void)close(fd);
@@ -79,7 +79,7 @@ static int probe(const struct addr *addr)
 
 static int open_slot(struct addr *addr, int *ret_fd)
 {
-    int fd;
+    int fd = -1;
     int status = open_bound(addr, true, &fd);
     if (status != 0) {
         return status;
@@ -147,7 +147,7 @@ static void pause_accepting(struct listener *listener, int error_number)
         listener->complained_ms = now_ms;
         log_warn("listener.paused", "ms=%d error=\"%s\"", PAUSE_MS, strerrordesc_np(error_number));
     }
-    const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
+    const struct timeval pause = {.tv_usec = (suseconds_t)PAUSE_MS * 1000};
     listener->is_pausing = evtimer_add(&listener->resume_event, &pause) == 0;
     update_events(listener);
 }

@@ -152,6 +152,7 @@ static void on_ready(struct process *process)
         process->state = PROCESS_ACCEPTING;
         mark_slot(process, SLOT_ACCEPTING);
         tell(process, (struct control_message){.kind = CONTROL_ACCEPT, .fd = -1});
+        changed(generation);
         return;
     }
     if (generation->state != GENERATION_STARTING)
@@ -361,6 +362,12 @@ size_t generation_accepting_count(const struct generation *generation)
          process = process->next)
         count += process->state != PROCESS_LEAVING;
     return count;
+}
+
+bool generation_is_slot_accepting(const struct generation *generation, unsigned slot)
+{
+    const struct process *process = generation->slots[slot].current;
+    return process != NULL && process->state == PROCESS_ACCEPTING;
 }
 
 void generation_activate(struct generation *generation)

@@ -53,6 +53,9 @@ unsigned generation_number(const struct generation *generation);
 size_t generation_process_count(const struct generation *generation);
 size_t generation_accepting_count(const struct generation *generation);
 
+/* True when the slot has a worker that was told to accept and has not said that it leaves. */
+bool generation_is_slot_accepting(const struct generation *generation, unsigned slot);
+
 /* READY only: the workers begin to accept. */
 void generation_activate(struct generation *generation);
 /* No replacements any more. May be repeated with a shorter deadline. What is left 2 s after the

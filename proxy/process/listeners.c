@@ -3,10 +3,13 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "process/steering.h"
 
 struct entry {
     struct entry *next;
@@ -23,12 +26,16 @@ struct listeners {
     struct entry *entries; /* in the order they were opened */
     unsigned slots;
     listeners_open_fn open;
+    bool *is_alive; /* one a slot, as steered last */
 };
 
 struct listeners *listeners_new(unsigned slots, listeners_open_fn open)
 {
     struct listeners *listeners = xmalloc(sizeof *listeners);
-    *listeners = (struct listeners){.slots = slots, .open = open};
+    *listeners =
+        (struct listeners){.slots = slots, .open = open, .is_alive = xcalloc(slots, sizeof(bool))};
+    for (unsigned i = 0; i < slots; i++)
+        listeners->is_alive[i] = true;
     return listeners;
 }
 
@@ -73,6 +80,7 @@ void listeners_free(struct listeners *listeners)
     if (listeners == NULL)
         return;
     remove_entries(listeners, is_any);
+    free(listeners->is_alive);
     free(listeners);
 }
 
@@ -87,6 +95,13 @@ static struct entry *find_free(struct listeners *listeners, const struct listene
             return entry;
     }
     return NULL;
+}
+
+static void steer_entry(const struct listeners *listeners, const struct entry *entry)
+{
+    int error = steering_apply(entry->fds[0], listeners->is_alive, listeners->slots);
+    if (error < 0)
+        log_debug("listeners.steering", "error=%s", strerrorname_np(-error));
 }
 
 static int open_entry(struct listeners *listeners, const struct listener_wish *wish,
@@ -106,6 +121,8 @@ static int open_entry(struct listeners *listeners, const struct listener_wish *w
     while (*last != NULL)
         last = &(*last)->next;
     *last = entry;
+    if (memchr(listeners->is_alive, false, listeners->slots * sizeof(bool)) != NULL)
+        steer_entry(listeners, entry);
     *ret_entry = entry;
     return 0;
 }
@@ -160,6 +177,16 @@ void listeners_close_retired(struct listeners *listeners)
 void listeners_close_all(struct listeners *listeners)
 {
     remove_entries(listeners, is_any);
+}
+
+void listeners_steer(struct listeners *listeners, const bool *is_alive)
+{
+    size_t size = listeners->slots * sizeof *is_alive;
+    if (memcmp(listeners->is_alive, is_alive, size) == 0)
+        return;
+    memcpy(listeners->is_alive, is_alive, size);
+    for (const struct entry *entry = listeners->entries; entry != NULL; entry = entry->next)
+        steer_entry(listeners, entry);
 }
 
 size_t listeners_count(const struct listeners *listeners)

@@ -53,6 +53,10 @@ void listeners_close_all(struct listeners *listeners);
 /* How many addresses are open. */
 size_t listeners_count(const struct listeners *listeners);
 
+/* Which slots have a worker that accepts; new connections go to these (steering.h). Cheap when
+ * nothing changed. */
+void listeners_steer(struct listeners *listeners, const bool *is_alive);
+
 void listener_set_clear(struct listener_set *set);
 
 #endif

@@ -100,6 +100,18 @@ static void step_reload(struct master *master, unsigned draining)
     master->is_hold_logged = true;
 }
 
+/* While a slot has no worker its sockets get no new connections. */
+static void steer(const struct master *master)
+{
+    if (master->active == NULL)
+        return;
+    bool *is_alive = xcalloc(master->slots, sizeof *is_alive);
+    for (unsigned i = 0; i < master->slots; i++)
+        is_alive[i] = generation_is_slot_accepting(master->active->generation, i);
+    listeners_steer(master->listeners, is_alive);
+    free(is_alive);
+}
+
 static void on_step(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -122,6 +134,7 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
             (void)event_base_loopbreak(master->base);
         return;
     }
+    steer(master);
     /* Those of a reload that is under way are not retired yet. */
     if (!is_accepting && master->starting == NULL)
         listeners_close_retired(master->listeners);
@@ -344,7 +357,7 @@ static void hold_signals(void)
     (void)sigaddset(&held, SIGHUP);
     (void)sigaddset(&held, SIGUSR1);
     (void)sigaddset(&held, SIGUSR2);
-    (void)sigprocmask(SIG_BLOCK, &held, NULL);
+    (void)pthread_sigmask(SIG_BLOCK, &held, NULL);
 }
 
 /* All of them, whatever mask we inherited. */
@@ -352,7 +365,7 @@ static void let_signals_in(void)
 {
     sigset_t none;
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
 }
 
 int master_run_with(const char *config_file, const struct master_parts *parts)

@@ -7,6 +7,7 @@
 #ifndef PROXY_PROCESS_MASTER_H
 #define PROXY_PROCESS_MASTER_H
 
+#include "config/config.h"
 #include "core/snapshot.h"
 #include "process/listeners.h"
 #include "process/spawn.h"

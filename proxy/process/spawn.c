@@ -26,7 +26,7 @@ int spawn_process(struct event_base *base, struct process_seat seat, process_mai
         return error;
     sigset_t all;
     (void)sigfillset(&all);
-    (void)sigprocmask(SIG_SETMASK, &all, &seat.signals);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &seat.signals);
     pid_t pid = fork();
     if (pid == 0) {
         (void)close(fds[0]);
@@ -34,7 +34,7 @@ int spawn_process(struct event_base *base, struct process_seat seat, process_mai
         run_child(base, &seat, main);
     }
     error = pid < 0 ? -errno : 0;
-    (void)sigprocmask(SIG_SETMASK, &seat.signals, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &seat.signals, NULL);
     (void)close(fds[1]);
     if (error < 0) {
         (void)close(fds[0]);

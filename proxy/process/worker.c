@@ -226,7 +226,7 @@ int worker_main(const struct process_seat *seat)
     bool is_started = start_loop(&worker);
     if (is_started) {
         /* The handlers stand; a signal that came meanwhile arrives now. */
-        (void)sigprocmask(SIG_SETMASK, &seat->signals, NULL);
+        (void)pthread_sigmask(SIG_SETMASK, &seat->signals, NULL);
         send_to_master(&worker, CONTROL_READY);
         (void)event_base_dispatch(worker.base);
     } else {

@@ -130,6 +130,7 @@ int tls_hello_on_client_hello(SSL *ssl, int *ret_alert, void *arg)
     return SSL_CLIENT_HELLO_SUCCESS;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL gives the type */
 int tls_hello_on_server_name(SSL *ssl, int *ret_alert, void *arg)
 {
     (void)ret_alert;

@@ -35,7 +35,7 @@ static void file_clear(struct file *file)
     *file = (struct file){0};
 }
 
-/* Returns 0 or a negative errno. */
+/* Returns 0 or a negative errno; EINVAL: a pipe, a device. */
 static int read_all(int fd, struct file *file)
 {
     struct stat status;
@@ -69,7 +69,8 @@ static bool file_load(const struct config_value *path, struct file *file, struct
         (void)close(fd);
     }
     if (status != 0) {
-        errors_add(errors, path->mark, "cannot read %s: %s", path->text, strerrordesc_np(-status));
+        errors_add(errors, path->mark, "cannot read %s: %s", path->text,
+                   status == -EINVAL ? "Not a regular file" : strerrordesc_np(-status));
         file_clear(file);
     }
     return status == 0;
@@ -106,6 +107,7 @@ static STACK_OF(X509) *
     return NULL;
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL gives the type */
 static int refuse_password(char *buf, int size, int is_writing, void *arg)
 {
     bool *is_encrypted = arg;

@@ -22,7 +22,8 @@ struct tls_session_facts {
 
 /* Asked when a session is about to be made resumable, after the client's certificate arrived
  * (TLS 1.2: inside the handshake, TLS 1.3: from tls_transport_offer_session). Returns false when
- * the session must not be resumable (a refused certificate). Runs inside an OpenSSL callback. */
+ * the session must not be resumable (a refused certificate). Runs inside an OpenSSL callback: it
+ * may ask for the site, the leaf and the chain, but not read, write or close. */
 typedef bool (*tls_session_fn)(struct transport *transport, void *arg,
                                struct tls_session_facts *ret_facts);
 

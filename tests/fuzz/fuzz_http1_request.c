@@ -100,16 +100,16 @@ static void check_round_trip(const struct http_request *request, struct arena *a
     check_same(request, &again);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    const char *bytes = (const char *)input;
+    struct str head = str_make((const char *)bytes, size);
+    head = str_skip(head, http1_skip_blank(head.ptr, head.len));
     struct http1_scan scan = {0};
-    size_t len = size;
-    size_t blank = http1_skip_blank(bytes, size);
-    bytes += blank;
-    size -= blank;
-    enum http1_scan_result result = http1_scan_head(&scan, bytes, size, &len);
-    check_scan_bytewise(bytes, size, result, len, scan.reason);
+    size_t len = 0;
+    enum http1_scan_result result = http1_scan_head(&scan, head.ptr, head.len, &len);
+    check_scan_bytewise(head.ptr, head.len, result, len, scan.reason);
+    if (result == HTTP1_SCAN_END)
+        head.len = len;
 
     struct buf_pool pool;
     struct arena arena;
@@ -117,7 +117,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     arena_init(&arena, &pool);
     struct http_request request;
     /* The parser stands on its own: what the scan refuses it refuses too. */
-    struct str head = str_make(bytes, result == HTTP1_SCAN_END ? len : size);
     enum http1_reason reason = http1_parse_request(head, &LIMITS, &arena, &request);
     FUZZ_CHECK(reason < HTTP1_REASON_COUNT && http1_reason_text(reason) != NULL);
     FUZZ_CHECK(reason != HTTP1_VALID || result == HTTP1_SCAN_END);

@@ -146,138 +146,144 @@ START_TEST(takes_an_encoded_slash_only_when_told_and_never_beside_dots)
 END_TEST
 
 /* RFC 9112 section 3.2 */
+static const struct {
+    enum http_method method;
+    const char *target;
+    enum uri_result result;
+    enum uri_form form;
+    const char *authority;
+    const char *path;
+    const char *query;
+    bool is_https;
+} FORM_CASES[] = {
+    {HTTP_GET, "http://A.example:80/b?c", URI_VALID, URI_ABSOLUTE, "A.example:80", "/b", "?c",
+     false},
+    {HTTP_GET, "HTTPS://a/%2e/b", URI_VALID, URI_ABSOLUTE, "a", "/b", "", true},
+    {HTTP_GET, "http://a", URI_VALID, URI_ABSOLUTE, "a", "/", "", false},
+    {HTTP_GET, "http://a?b", URI_VALID, URI_ABSOLUTE, "a", "/", "?b", false},
+    {HTTP_GET, "http://[::1]:8/", URI_VALID, URI_ABSOLUTE, "[::1]:8", "/", "", false},
+    {HTTP_OPTIONS, "*", URI_VALID, URI_ASTERISK, "", "*", "", false},
+    {HTTP_OPTIONS, "/a", URI_VALID, URI_ORIGIN, "", "/a", "", false},
+    {HTTP_OPTIONS, "http://a", URI_VALID, URI_ABSOLUTE, "a", "*", "", false},
+    {HTTP_OPTIONS, "http://a/", URI_VALID, URI_ABSOLUTE, "a", "/", "", false},
+    {HTTP_OPTIONS, "http://a?", URI_VALID, URI_ABSOLUTE, "a", "/", "?", false},
+    {HTTP_CONNECT, "a.example:443", URI_VALID, URI_AUTHORITY, "a.example:443", "", "", false},
+    {HTTP_CONNECT, "[::1]:443", URI_VALID, URI_AUTHORITY, "[::1]:443", "", "", false},
+    {HTTP_CONNECT, "a.example", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_CONNECT, "a.example:", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_CONNECT, "[::1]", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_CONNECT, "192.0.2.1", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_CONNECT, "/", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
+    {HTTP_CONNECT, "http://a/", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
+    {HTTP_CONNECT, "*", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "*", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
+    {HTTP_METHOD_OTHER, "*", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "a.example:80", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
+    {HTTP_OPTIONS, "**", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "a/b", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "?a", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "ftp://a/", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "http:/a", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "http:///a", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "http://", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "http://:80/", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "http://u@a/", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "http://u:p@a/", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "http://a\\@b/", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "http://a#b", URI_INVALID, 0, NULL, NULL, NULL, false},
+    {HTTP_GET, "http://a/../b", URI_INVALID, 0, NULL, NULL, NULL, false},
+};
+
 START_TEST(takes_the_form_that_goes_with_the_method)
 {
-    static const struct {
-        enum http_method method;
-        const char *target;
-        enum uri_result result;
-        enum uri_form form;
-        const char *authority;
-        const char *path;
-        const char *query;
-        bool is_https;
-    } cases[] = {
-        {HTTP_GET, "http://A.example:80/b?c", URI_VALID, URI_ABSOLUTE, "A.example:80", "/b", "?c",
-         false},
-        {HTTP_GET, "HTTPS://a/%2e/b", URI_VALID, URI_ABSOLUTE, "a", "/b", "", true},
-        {HTTP_GET, "http://a", URI_VALID, URI_ABSOLUTE, "a", "/", "", false},
-        {HTTP_GET, "http://a?b", URI_VALID, URI_ABSOLUTE, "a", "/", "?b", false},
-        {HTTP_GET, "http://[::1]:8/", URI_VALID, URI_ABSOLUTE, "[::1]:8", "/", "", false},
-        {HTTP_OPTIONS, "*", URI_VALID, URI_ASTERISK, "", "*", "", false},
-        {HTTP_OPTIONS, "/a", URI_VALID, URI_ORIGIN, "", "/a", "", false},
-        {HTTP_OPTIONS, "http://a", URI_VALID, URI_ABSOLUTE, "a", "*", "", false},
-        {HTTP_OPTIONS, "http://a/", URI_VALID, URI_ABSOLUTE, "a", "/", "", false},
-        {HTTP_OPTIONS, "http://a?", URI_VALID, URI_ABSOLUTE, "a", "/", "?", false},
-        {HTTP_CONNECT, "a.example:443", URI_VALID, URI_AUTHORITY, "a.example:443", "", "", false},
-        {HTTP_CONNECT, "[::1]:443", URI_VALID, URI_AUTHORITY, "[::1]:443", "", "", false},
-        {HTTP_CONNECT, "a.example", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_CONNECT, "a.example:", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_CONNECT, "[::1]", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_CONNECT, "192.0.2.1", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_CONNECT, "/", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
-        {HTTP_CONNECT, "http://a/", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
-        {HTTP_CONNECT, "*", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "*", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
-        {HTTP_METHOD_OTHER, "*", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "a.example:80", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
-        {HTTP_OPTIONS, "**", URI_METHOD_MISMATCH, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "a/b", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "?a", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "ftp://a/", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "http:/a", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "http:///a", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "http://", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "http://:80/", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "http://u@a/", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "http://u:p@a/", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "http://a\\@b/", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "http://a#b", URI_INVALID, 0, NULL, NULL, NULL, false},
-        {HTTP_GET, "http://a/../b", URI_INVALID, 0, NULL, NULL, NULL, false},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof FORM_CASES / sizeof FORM_CASES[0]; i++) {
         struct uri uri;
-        enum uri_result result =
-            uri_parse_target(str_of(cases[i].target), cases[i].method, false, &arena, &uri);
-        ck_assert_msg(result == cases[i].result, "'%s': %d", cases[i].target, (int)result);
+        enum uri_result result = uri_parse_target(str_of(FORM_CASES[i].target),
+                                                  FORM_CASES[i].method, false, &arena, &uri);
+        ck_assert_msg(result == FORM_CASES[i].result, "'%s': %d", FORM_CASES[i].target,
+                      (int)result);
         if (result != URI_VALID)
             continue;
-        ck_assert_msg(uri.form == cases[i].form, "'%s'", cases[i].target);
-        ck_assert(str_equal(uri.authority, str_of(cases[i].authority)));
-        ck_assert_msg(str_equal(uri.path, str_of(cases[i].path)), "'%s'", cases[i].target);
-        ck_assert(str_equal(uri.query, str_of(cases[i].query)));
-        ck_assert(uri.is_https == cases[i].is_https);
+        ck_assert_msg(uri.form == FORM_CASES[i].form, "'%s'", FORM_CASES[i].target);
+        ck_assert(str_equal(uri.authority, str_of(FORM_CASES[i].authority)));
+        ck_assert_msg(str_equal(uri.path, str_of(FORM_CASES[i].path)), "'%s'",
+                      FORM_CASES[i].target);
+        ck_assert(str_equal(uri.query, str_of(FORM_CASES[i].query)));
+        ck_assert(uri.is_https == FORM_CASES[i].is_https);
     }
 }
 END_TEST
 
 /* RFC 3986 sections 3.2.2 and 3.2.3, RFC 9110 section 4.2 */
+static const struct {
+    const char *text;
+    const char *host; /* NULL: invalid */
+    unsigned port;
+} AUTHORITY_CASES[] = {
+    {"a", "a", 0},
+    {"A.Example:8443", "a.example", 8443},
+    {"a.example.:1", "a.example", 1},
+    {"a..b", "a..b", 0},
+    {"a_b-c~d:65535", "a_b-c~d", 65535},
+    {"a!$&'()*+,;=b", "a!$&'()*+,;=b", 0},
+    {"a:", "a", 0},
+    {"a:00080", "a", 80},
+    {"192.0.2.1:80", "192.0.2.1", 80},
+    {"[::1]", "::1", 0},
+    {"[2001:DB8::A]:443", "2001:db8::a", 443},
+    {"[::FFFF:192.0.2.1]:", "::ffff:192.0.2.1", 0},
+    {"", NULL, 0},
+    {".", NULL, 0},
+    {".:80", NULL, 0},
+    {"..", NULL, 0},
+    {"a.example..", NULL, 0},
+    {":80", NULL, 0},
+    {"a:65536", NULL, 0},
+    {"a:000080", NULL, 0},
+    {"a:-1", NULL, 0},
+    {"a:+1", NULL, 0},
+    {"a:8 0", NULL, 0},
+    {"a:80:80", NULL, 0},
+    {"a b", NULL, 0},
+    {" a", NULL, 0},
+    {"a/", NULL, 0},
+    {"a?b", NULL, 0},
+    {"a#b", NULL, 0},
+    {"a\\b", NULL, 0},
+    {"u@a", NULL, 0},
+    {"a%41", NULL, 0},
+    {"\xc3\xa9", NULL, 0},
+    {"a\x7f", NULL, 0},
+    {"::1", NULL, 0},
+    {"[]", NULL, 0},
+    {"[", NULL, 0},
+    {"[::1", NULL, 0},
+    {"[::1]a", NULL, 0},
+    {"[::1]]", NULL, 0},
+    {"[::1]80", NULL, 0},
+    {"[::g]", NULL, 0},
+    {"[192.0.2.1]", NULL, 0},
+    {"[fe80::1%25eth0]", NULL, 0},
+    {"[v1.a]", NULL, 0},
+    {"[a.example]", NULL, 0},
+    {"[0000:0000:0000:0000:0000:0000:0000:0000:0000:0001]", NULL, 0},
+};
+
 START_TEST(splits_authorities)
 {
-    static const struct {
-        const char *text;
-        const char *host; /* NULL: invalid */
-        unsigned port;
-    } cases[] = {
-        {"a", "a", 0},
-        {"A.Example:8443", "a.example", 8443},
-        {"a.example.:1", "a.example", 1},
-        {"a..b", "a..b", 0},
-        {"a_b-c~d:65535", "a_b-c~d", 65535},
-        {"a!$&'()*+,;=b", "a!$&'()*+,;=b", 0},
-        {"a:", "a", 0},
-        {"a:00080", "a", 80},
-        {"192.0.2.1:80", "192.0.2.1", 80},
-        {"[::1]", "::1", 0},
-        {"[2001:DB8::A]:443", "2001:db8::a", 443},
-        {"[::FFFF:192.0.2.1]:", "::ffff:192.0.2.1", 0},
-        {"", NULL, 0},
-        {".", NULL, 0},
-        {".:80", NULL, 0},
-        {"..", NULL, 0},
-        {"a.example..", NULL, 0},
-        {":80", NULL, 0},
-        {"a:65536", NULL, 0},
-        {"a:000080", NULL, 0},
-        {"a:-1", NULL, 0},
-        {"a:+1", NULL, 0},
-        {"a:8 0", NULL, 0},
-        {"a:80:80", NULL, 0},
-        {"a b", NULL, 0},
-        {" a", NULL, 0},
-        {"a/", NULL, 0},
-        {"a?b", NULL, 0},
-        {"a#b", NULL, 0},
-        {"a\\b", NULL, 0},
-        {"u@a", NULL, 0},
-        {"a%41", NULL, 0},
-        {"\xc3\xa9", NULL, 0},
-        {"a\x7f", NULL, 0},
-        {"::1", NULL, 0},
-        {"[]", NULL, 0},
-        {"[", NULL, 0},
-        {"[::1", NULL, 0},
-        {"[::1]a", NULL, 0},
-        {"[::1]]", NULL, 0},
-        {"[::1]80", NULL, 0},
-        {"[::g]", NULL, 0},
-        {"[192.0.2.1]", NULL, 0},
-        {"[fe80::1%25eth0]", NULL, 0},
-        {"[v1.a]", NULL, 0},
-        {"[a.example]", NULL, 0},
-        {"[0000:0000:0000:0000:0000:0000:0000:0000:0000:0001]", NULL, 0},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof AUTHORITY_CASES / sizeof AUTHORITY_CASES[0]; i++) {
         struct str host;
         unsigned port;
-        bool is_valid = uri_parse_authority(str_of(cases[i].text), &arena, &host, &port);
-        ck_assert_msg(is_valid == (cases[i].host != NULL), "'%s'", cases[i].text);
-        ck_assert(uri_is_authority(str_of(cases[i].text)) == is_valid);
+        bool is_valid = uri_parse_authority(str_of(AUTHORITY_CASES[i].text), &arena, &host, &port);
+        ck_assert_msg(is_valid == (AUTHORITY_CASES[i].host != NULL), "'%s'",
+                      AUTHORITY_CASES[i].text);
+        ck_assert(uri_is_authority(str_of(AUTHORITY_CASES[i].text)) == is_valid);
         if (!is_valid)
             continue;
-        ck_assert_msg(str_equal(host, str_of(cases[i].host)), "'%s'", cases[i].text);
-        ck_assert_uint_eq(port, cases[i].port);
+        ck_assert_msg(str_equal(host, str_of(AUTHORITY_CASES[i].host)), "'%s'",
+                      AUTHORITY_CASES[i].text);
+        ck_assert_uint_eq(port, AUTHORITY_CASES[i].port);
     }
     ck_assert(!uri_is_authority(str_make("a\0b", 3)));
     ck_assert(!uri_is_authority(str_make("[::1\0]", 6)));

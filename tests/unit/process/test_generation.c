@@ -239,8 +239,12 @@ START_TEST(replaces_a_worker_that_was_killed)
     pid_t before = pid_of(0);
     pid_t other = pid_of(1);
     uint64_t start_ms = clock_monotonic_ms();
+    ck_assert(generation_is_slot_accepting(fixture->generation, 0));
     ck_assert_int_eq(kill(before, SIGKILL), 0);
+    LOOP_UNTIL(!generation_is_slot_accepting(fixture->generation, 0));
+    ck_assert(generation_is_slot_accepting(fixture->generation, 1));
     LOOP_UNTIL(board->accepts == SLOTS + 1);
+    LOOP_UNTIL(generation_is_slot_accepting(fixture->generation, 0));
     ck_assert_uint_ge(clock_monotonic_ms() - start_ms, BACKOFF_FIRST_MS - 1);
     LOOP_UNTIL(shm_slot(fixture->shm, 0)->state == SLOT_ACCEPTING);
     ck_assert_int_ne(pid_of(0), before);

@@ -102,6 +102,8 @@ START_TEST(applies_every_setting_of_the_chosen_site)
     struct site_setup *strict = world_add_site(&world, "strict", STRICT);
     open_site->asks = false;
     strict->config.tls.min_version = TLS1_3_VERSION;
+    char suite[] = "TLS_AES_256_GCM_SHA384";
+    strict->config.tls.ciphersuites.text = suite;
     strict->issuers = &issuer;
     strict->issuer_count = 1;
     world_load(&world);
@@ -118,6 +120,7 @@ START_TEST(applies_every_setting_of_the_chosen_site)
             ck_assert(link_shake(&link) == may_connect);
             if (may_connect) {
                 const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(link.client);
+                ck_assert((tls_transport_cipher_bits(&link.server) == 256) == is_strict);
                 ck_assert_int_eq(names == NULL ? 0 : sk_X509_NAME_num(names), is_strict);
                 ck_assert((tls_transport_peer_leaf(&link.server) != NULL) == is_strict);
                 ck_assert(!is_strict || X509_NAME_cmp(sk_X509_NAME_value(names, 0),
@@ -130,6 +133,25 @@ START_TEST(applies_every_setting_of_the_chosen_site)
     OPENSSL_free(der);
     identity_free(&alice);
     identity_free(&root);
+}
+END_TEST
+
+START_TEST(refuses_a_name_that_is_none)
+{
+    static const char *const NAMES[] = {".", "a b", "\xc3\xa4.test", "a\x7f"};
+    (void)world_add_site(&world, "any", NULL);
+    world_load(&world);
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) {
+        struct link link;
+        SSL_CTX *ctx = make_client(0, NULL);
+        link_open(&link, &world, ctx);
+        link_set_name(&link, NAMES[i]);
+        ck_assert_msg(!link_shake(&link), "case %zu", i);
+        ck_assert_str_eq(transport_error(&link.server), "a malformed server name");
+        ck_assert_str_eq(tls_transport_server_name(&link.server), "");
+        link_close(&link);
+        SSL_CTX_free(ctx);
+    }
 }
 END_TEST
 
@@ -283,66 +305,88 @@ static void expect_message(struct site_setup *site, bool is_good, unsigned line,
     tls_site_free(loaded);
 }
 
+static char *add_junk(void)
+{
+    BIO *junk = BIO_new(BIO_s_mem());
+    ck_assert_int_gt(
+        BIO_puts(junk, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), 0);
+    return files_add(&world.files, "junk.pem", junk);
+}
+
+START_TEST(says_what_is_wrong_with_a_file)
+{
+    struct site_setup *site = world_add_site(&world, "site", NULL);
+    struct config_server_certificate *files = &site->certificates[0];
+    const struct config_server_certificate good = *files;
+    char missing[] = "/nonexistent/server.pem";
+    files->key.text = good.chain.text;
+    expect_message(site, false, 5, "no PEM private key");
+    *files = good;
+    files->chain.text = good.key.text;
+    expect_message(site, false, 4, "no PEM certificate in it");
+    files->chain.text = add_junk();
+    expect_message(site, false, 4, "junk.pem: ");
+    files->chain.text = missing;
+    expect_message(site, false, 4,
+                   "cannot read /nonexistent/server.pem: No such file or directory");
+    char device[] = "/dev/null";
+    files->chain.text = device;
+    expect_message(site, false, 4, "Not a regular file");
+    files->chain.text = world.files.folder;
+    expect_message(site, false, 4, "Is a directory");
+    *files = good;
+    ck_assert_int_eq(chmod(good.key.text, 0644), 0);
+    expect_message(site, true, 5, "everybody can read it");
+    ck_assert_int_eq(chmod(good.key.text, 0640), 0);
+    world_load(&world);
+}
+END_TEST
+
 START_TEST(says_what_is_wrong_with_a_certificate_or_key)
 {
     struct site_setup *site = world_add_site(&world, "site", NULL);
-    struct config_server_certificate good = site->certificates[0];
+    struct config_server_certificate *files = &site->certificates[0];
+    const struct config_server_certificate good = *files;
     struct identity other = make_plain_identity("other");
     struct identity old = make_identity("old", make_ec_key(), NULL, EVP_sha256(), -7200, -3600);
     struct identity early = make_identity("early", make_ec_key(), NULL, EVP_sha256(), 60, 120);
     struct identity small = make_identity("small", EVP_RSA_gen(1024), NULL, EVP_sha256(), -60, 60);
-    struct config_server_certificate second = files_add_identity(&world.files, &other, NULL);
-    struct config_server_certificate locked = files_add_identity(&world.files, &other, "secret");
-    BIO *junk = BIO_new(BIO_s_mem());
-    ck_assert_int_gt(
-        BIO_puts(junk, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"), 0);
-    char *junk_path = files_add(&world.files, "junk.pem", junk);
-
-    site->certificates[0].key = second.key;
+    const struct config_server_certificate second = files_add_identity(&world.files, &other, NULL);
+    files->key = second.key;
     expect_message(site, false, 5, "does not belong to the first certificate in");
-    site->certificates[0] = locked;
+    *files = files_add_identity(&world.files, &other, "secret");
     expect_message(site, false, 5, "is encrypted");
-    site->certificates[0] = good;
-    site->certificates[0].key.text = good.chain.text;
-    expect_message(site, false, 5, "no PEM private key");
-    site->certificates[0] = good;
-    site->certificates[0].chain.text = good.key.text;
-    expect_message(site, false, 4, "no PEM certificate in it");
-    site->certificates[0].chain.text = junk_path;
-    expect_message(site, false, 4, "junk.pem: ");
-    site->certificates[0] = good;
-    char missing[] = "/nonexistent/server.pem";
-    site->certificates[0].chain.text = missing;
-    expect_message(site, false, 4,
-                   "cannot read /nonexistent/server.pem: No such file or directory");
-    site->certificates[0].chain.text = world.files.folder;
-    expect_message(site, false, 4, "Is a directory");
-    site->certificates[0] = files_add_identity(&world.files, &small, NULL);
+    *files = files_add_identity(&world.files, &small, NULL);
     expect_message(site, false, 4, "ee key too small");
-    site->certificates[0] = good;
+    *files = good;
     site->certificates[1] = second;
     site->config.server_certificate_count = 2;
     expect_message(site, false, 4, "already has one with this kind of key");
     site->config.server_certificate_count = 0;
     expect_message(site, false, 2, "no server_certificate");
     site->config.server_certificate_count = 1;
-
-    site->certificates[0] = files_add_identity(&world.files, &old, NULL);
+    *files = files_add_identity(&world.files, &old, NULL);
     expect_message(site, true, 4, "has expired");
-    site->certificates[0] = files_add_identity(&world.files, &early, NULL);
+    *files = files_add_identity(&world.files, &early, NULL);
     expect_message(site, true, 4, "not valid yet");
-    site->certificates[0] = good;
-    ck_assert_int_eq(chmod(good.key.text, 0644), 0);
-    expect_message(site, true, 5, "everybody can read it");
-    ck_assert_int_eq(chmod(good.key.text, 0600), 0);
-    site->config.tls.ciphers = (struct config_value){xstrdup("NONSENSE"), {"proxy.yaml", 9, 9}};
-    expect_message(site, false, 9, "no cipher match");
-    free(site->config.tls.ciphers.text);
-    site->config.tls.ciphers = (struct config_value){0};
     identity_free(&other);
     identity_free(&old);
     identity_free(&early);
     identity_free(&small);
+}
+END_TEST
+
+START_TEST(says_which_cipher_setting_is_wrong)
+{
+    struct site_setup *site = world_add_site(&world, "site", NULL);
+    char nonsense[] = "NONSENSE";
+    const struct config_value bad = {nonsense, {"proxy.yaml", 9, 9}};
+    site->config.tls.ciphers = bad;
+    expect_message(site, false, 9, "tls.ciphers: no cipher match");
+    site->config.tls.ciphers = (struct config_value){0};
+    site->config.tls.ciphersuites = bad;
+    expect_message(site, false, 9, "tls.ciphersuites: no cipher match");
+    site->config.tls.ciphersuites = (struct config_value){0};
 }
 END_TEST
 
@@ -355,10 +399,13 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, chooses_the_site_by_name);
     tcase_add_test(tcase, falls_back_to_the_first_site_when_all_have_hosts);
     tcase_add_test(tcase, applies_every_setting_of_the_chosen_site);
+    tcase_add_test(tcase, refuses_a_name_that_is_none);
     tcase_add_test(tcase, refuses_another_name_after_a_hello_retry_request);
     tcase_add_test(tcase, selects_http_1_1_or_refuses_what_it_does_not_speak);
     tcase_add_test(tcase, shows_the_certificate_that_fits_the_client);
     tcase_add_test(tcase, offers_no_weak_cipher_and_prefers_chacha_only_with_the_client);
+    tcase_add_test(tcase, says_what_is_wrong_with_a_file);
+    tcase_add_test(tcase, says_which_cipher_setting_is_wrong);
     tcase_add_test(tcase, says_what_is_wrong_with_a_certificate_or_key);
     suite_add_tcase(suite, tcase);
     return suite;

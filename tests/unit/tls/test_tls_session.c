@@ -43,6 +43,7 @@ struct visit {
     bool is_refused;      /* the verdict */
     int64_t valid_for;
     bool has_no_ems;
+    bool is_confused; /* the owner stores the digest of another leaf */
 };
 
 struct visit_result {
@@ -80,6 +81,7 @@ static struct visit_result visit(const struct visit *visit)
     SSL_CTX_sess_set_new_cb(ctx, keep_session);
     link_open(&link, &world, ctx);
     link.is_refused = visit->is_refused;
+    link.is_confused = visit->is_confused;
     link.valid_for = visit->valid_for == 0 ? 3600 : visit->valid_for;
     (void)SSL_set_app_data(link.client, &result.kept);
     if (visit->name != NULL) {
@@ -334,6 +336,25 @@ START_TEST(gives_no_ticket_without_the_extended_master_secret)
 }
 END_TEST
 
+START_TEST(resumes_no_session_whose_leaf_is_not_the_one_that_was_judged)
+{
+    for (size_t i = 0; i < VERSION_COUNT; i++) {
+        for (int has_leaf = 0; has_leaf < 2; has_leaf++) {
+            struct visit first = {
+                .version = VERSIONS[i], .identity = has_leaf ? &alice : NULL, .is_confused = true};
+            struct visit_result result = visit(&first);
+            ck_assert_ptr_nonnull(result.kept);
+            struct visit again = {
+                .version = VERSIONS[i], .identity = first.identity, .session = result.kept};
+            struct visit_result second = visit(&again);
+            ck_assert(!second.is_resumed);
+            SSL_SESSION_free(second.kept);
+            SSL_SESSION_free(result.kept);
+        }
+    }
+}
+END_TEST
+
 START_TEST(refuses_a_ticket_that_was_tampered_with)
 {
     for (size_t i = 0; i < VERSION_COUNT; i++) {
@@ -373,6 +394,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, renews_a_ticket_whose_key_is_on_its_way_out);
     tcase_add_test(tcase, gives_no_tickets_when_they_are_off);
     tcase_add_test(tcase, gives_no_ticket_without_the_extended_master_secret);
+    tcase_add_test(tcase, resumes_no_session_whose_leaf_is_not_the_one_that_was_judged);
     tcase_add_test(tcase, refuses_a_ticket_that_was_tampered_with);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -378,6 +378,89 @@ START_TEST(moves_a_large_answer_through_a_full_socket)
 }
 END_TEST
 
+struct pump { /* an owner that writes whenever it may, and never otherwise */
+    struct transport transport;
+    size_t sent, total;
+    unsigned vain_calls; /* nothing could be written although the callback said so */
+    bool is_ready;
+};
+
+static void on_pump_ready(struct transport *transport, bool can_read, bool can_write, void *arg)
+{
+    static char block[16384];
+    struct pump *pump = arg;
+    (void)can_read;
+    if (!pump->is_ready) {
+        pump->is_ready = transport_handshake(transport) == TRANSPORT_OK;
+        transport_want(transport, !pump->is_ready, pump->is_ready);
+        return;
+    }
+    ck_assert(can_write);
+    bool is_vain = true;
+    enum transport_result result = TRANSPORT_OK;
+    while (result == TRANSPORT_OK && pump->sent < pump->total) {
+        size_t len = 0;
+        size_t rest = pump->total - pump->sent;
+        result = transport_write(transport, block, rest < sizeof block ? rest : sizeof block, &len);
+        ck_assert(result == TRANSPORT_OK || result == TRANSPORT_AGAIN);
+        pump->sent += len;
+        is_vain = is_vain && result == TRANSPORT_AGAIN;
+    }
+    pump->vain_calls += is_vain;
+    transport_want(transport, false, pump->sent < pump->total);
+}
+
+START_TEST(writes_when_the_loop_says_so)
+{
+    struct link link;
+    struct pump pump = {.total = 1 << 21};
+    SSL_CTX *ctx = make_client(0, &alice);
+    link_open(&link, &world, ctx);
+    int fd = dup(link.server.fd);
+    transport_close(&link.server);
+    /* The smallest buffer the kernel has: the handshake itself has to wait for room, too. */
+    int size = 1;
+    ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    tls_transport_init_server(&pump.transport, world.base, fd, world.listener, on_pump_ready, NULL,
+                              &pump);
+    transport_want(&pump.transport, true, false);
+    size_t received = 0;
+    for (int i = 0; i < 100000 && received < pump.total; i++) {
+        static char sink[16384];
+        int len = SSL_read(link.client, sink, sizeof sink);
+        received += len > 0 ? (size_t)len : 0;
+        link_turn(&link);
+    }
+    ck_assert_uint_eq(received, pump.total);
+    ck_assert(!pump.transport.write_added);
+    /* A socket may have room for less than a record, never for long. */
+    ck_assert_uint_lt(pump.vain_calls, 2000);
+    transport_close(&pump.transport);
+    link_close(&link);
+    SSL_CTX_free(ctx);
+}
+END_TEST
+
+START_TEST(follows_a_change_of_keys)
+{
+    struct link link;
+    SSL_CTX *ctx = make_client(TLS1_3_VERSION, &alice);
+    link_open(&link, &world, ctx);
+    ck_assert(link_shake(&link));
+    for (int i = 0; i < 3; i++) {
+        /* RFC 8446 section 4.6.3 */
+        ck_assert_int_eq(SSL_key_update(link.client, SSL_KEY_UPDATE_REQUESTED), 1);
+        ck_assert_int_eq(SSL_write(link.client, "new", 3), 3);
+        link_turn(&link);
+        link_turn(&link);
+        ck_assert_uint_eq(link.received_len, (size_t)3 * ((size_t)i + 1));
+        link_answer(&link);
+    }
+    link_close(&link);
+    SSL_CTX_free(ctx);
+}
+END_TEST
+
 START_TEST(refuses_renegotiation)
 {
     struct link link;
@@ -419,6 +502,8 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, names_the_alert_that_the_client_sent);
     tcase_add_test(tcase, refuses_a_chain_beyond_the_limit);
     tcase_add_test(tcase, moves_a_large_answer_through_a_full_socket);
+    tcase_add_test(tcase, writes_when_the_loop_says_so);
+    tcase_add_test(tcase, follows_a_change_of_keys);
     tcase_add_test(tcase, refuses_renegotiation);
     suite_add_tcase(suite, tcase);
     return suite;

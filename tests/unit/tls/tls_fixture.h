@@ -256,6 +256,7 @@ struct link {
     bool is_ready;     /* the server's handshake is over */
     bool is_refused;   /* what session_fn answers */
     int64_t valid_for; /* seconds from now, for session_fn */
+    bool is_confused;  /* session_fn tells the digest of another leaf */
     unsigned asked;    /* calls of session_fn */
     size_t read_size;  /* bytes the server asks for at a time */
     unsigned calls;
@@ -277,6 +278,7 @@ static inline bool link_on_session(struct transport *transport, void *arg,
     if (leaf != NULL) {
         ck_assert_int_eq(X509_digest(leaf, EVP_sha256(), ret_facts->leaf_sha256, &len), 1);
     }
+    ret_facts->leaf_sha256[31] ^= link->is_confused;
     ret_facts->valid_until = clock_wall_s() + link->valid_for;
     return true;
 }

@@ -1,0 +1,4 @@
+# Helper objects that several unit tests of one folder share.
+
+$(filter $(BUILD)/unit/auth/%,$(UNIT)): $(BUILD)/obj/tests/unit/auth/make_cert.o
+$(BUILD)/unit/auth/%: LDLIBS := $(LIB) $(LDLIBS)
