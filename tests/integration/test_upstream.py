@@ -170,6 +170,57 @@ def test_slow_client_stops_the_backend_not_the_memory(proxy, client, recorder):
     assert peak.growth < MAY_GROW
 
 
+@pytest.mark.parametrize("step", [1 << 20, 16384, 10007, 1000])
+def test_backend_that_does_not_read_stops_the_upload_not_the_memory(start, basics, backend, step):
+    """And when it reads at last, the upload goes on from where it stopped."""
+    total = 48 * MIB if step > 5000 else 12 * MIB
+    may_read = threading.Event()
+
+    @backend.on("/unread")
+    def _(exchange):
+        may_read.wait(DEADLINE)
+        exchange.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        digest = hashlib.sha256()
+        left = total
+        while left:
+            data = exchange.reader.read(min(left, 1 << 16))
+            assert data
+            digest.update(data)
+            left -= len(data)
+        exchange.request.body = b""
+        exchange.reply(body=digest.hexdigest().encode())
+
+    piece = pattern(0, 2 * MIB)
+    proxy = start(site(basics, upstream=backend.url))
+    with tlsclient.connect(proxy, basics.alice) as client, Peak(proxy) as peak:
+        client.send(tlsclient.build("POST", "/unread", [("Content-Length", total)]))
+        wanted, sent = hashlib.sha256(), [0]
+
+        def upload():
+            while sent[0] < total:
+                at = sent[0] % MIB
+                data = piece[at:at + min(step, total - sent[0])]
+                wanted.update(data)
+                client.send(data)
+                sent[0] += len(data)
+
+        thread = threading.Thread(target=upload)
+        thread.start()
+        seen = [-1]
+
+        def has_stopped():
+            is_same, seen[0] = sent[0] == seen[0], sent[0]
+            return is_same or not thread.is_alive()
+
+        eventually(has_stopped, "the upload stops", interval=0.3)
+        assert sent[0] < 40 * MIB
+        may_read.set()
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+        assert client.read_response().body.decode() == wanted.hexdigest()
+    assert peak.growth < MAY_GROW
+
+
 def test_slow_backend_may_take_its_time_between_bytes(client, recorder):
     gate = threading.Event()
 
@@ -477,8 +528,8 @@ http {{
     fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
     server {{
         listen 127.0.0.1:{port}; root {folder};
-        location /put/ {{ proxy_pass http://127.0.0.1:{port}/discard; }}
-        location = /discard {{ return 200 "$http_content_length $http_client_cert"; }}
+        location /put/ {{ proxy_pass http://127.0.0.1:{port}/discard/; }}
+        location /discard/ {{ return 200 "$http_content_length"; }}
         location = /hello {{ return 200 "hello"; }}
     }}
 }}""")
