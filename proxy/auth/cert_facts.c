@@ -142,6 +142,7 @@ static void facts_read_signature(struct cert_facts *facts, X509 *x509)
 
 static void facts_read_constraints(struct cert_facts *facts, const X509 *x509)
 {
+    facts->is_version_1 = X509_get_version(x509) < X509_VERSION_3;
     facts->path_len = -1;
     BASIC_CONSTRAINTS *basic =
         facts_extension(facts, x509, NID_basic_constraints, OUTCOME_BASIC_CONSTRAINTS);

@@ -244,9 +244,8 @@ static bool member_is_anchor(const struct trust *trust, const struct trust_membe
     case TRUST_MODE_EXCLUSIVE_ROOT:
         return member->is_issuer && member->is_self_signed;
     case TRUST_MODE_EXCLUSIVE_CA:
-        /* A self-signed certificate without basicConstraints is a root of the old kind. */
         return member->is_issuer &&
-               (facts->is_ca || (member->is_self_signed && !facts->has_basic_constraints));
+               (facts->is_ca || (member->is_self_signed && facts->is_version_1));
     case TRUST_MODE_MACHINE:
         break;
     }
