@@ -395,13 +395,14 @@ static enum revocation_status check(struct query *query)
 enum revocation_status revocation_check(struct chain_pool *pool, const struct chain_path *path,
                                         size_t element, int64_t now, int64_t *valid_until)
 {
+    int64_t until = *valid_until;
     struct query query = {
         .pool = pool,
         .path = path,
         .element = element,
         .cert = chain_cert(pool, path->nodes[element]),
         .now = now,
-        .valid_until = valid_until,
+        .valid_until = &until,
     };
     /* Without budget a newer CRL may have gone unread: that must not look like "not listed". */
     bool was_exhausted = pool->is_exhausted;
@@ -410,5 +411,6 @@ enum revocation_status revocation_check(struct chain_pool *pool, const struct ch
     if (pool->is_exhausted && status == REVOCATION_GOOD)
         status = REVOCATION_OFFLINE;
     pool->is_exhausted |= was_exhausted;
+    *valid_until = until;
     return status;
 }

@@ -285,7 +285,7 @@ static void load_policy(struct trust *trust, const struct config_policy *policy,
     trust->policy = *policy;
     trust->policy.initial = (struct config_list){0};
     trust->initial_is_any = policy->initial.count == 0;
-    trust->initial = xcalloc(policy->initial.count + 1, sizeof *trust->initial);
+    trust->initial = xcalloc(policy->initial.count + 1, sizeof(ASN1_OBJECT *));
     for (size_t i = 0; i < policy->initial.count; i++) {
         const struct config_value *item = &policy->initial.items[i];
         ASN1_OBJECT *oid = OBJ_txt2obj(item->text, 1);
