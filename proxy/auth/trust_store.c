@@ -258,6 +258,7 @@ static void classify_members(struct trust *trust)
     unsigned pool = TRUST_IN_INTERMEDIATE | TRUST_IN_ROOT;
     if (trust->mode != TRUST_MODE_MACHINE)
         pool |= source;
+    trust->misplaced = xcalloc(trust->member_count + 1, sizeof(struct cert *));
     for (size_t i = 0; i < trust->member_count; i++) {
         struct trust_member *member = &trust->members[i];
         member->is_issuer = (member->stores & source) != 0;
@@ -266,8 +267,9 @@ static void classify_members(struct trust *trust)
                                  trust_check_signature(member->cert, member->cert);
         member->is_anchor = member_is_anchor(trust, member);
         if ((member->stores & TRUST_IN_ROOT) != 0 && !member->is_self_signed)
-            trust->is_root_mixed = true;
+            trust->misplaced[trust->misplaced_count++] = member->cert;
     }
+    trust->is_root_mixed = trust->misplaced_count > 0;
 }
 
 static void load_disallowed(struct trust *trust, const struct store *store)
@@ -468,6 +470,7 @@ void trust_free(struct trust *trust)
     free(trust->signatures);
     free(trust->disallowed);
     free(trust->initial);
+    free(trust->misplaced);
     free(trust->issuer_list);
     free(trust);
 }
@@ -480,4 +483,10 @@ const unsigned char *trust_epoch(const struct trust *trust)
 const unsigned char *trust_revocation_digest(const struct trust *trust)
 {
     return trust->revocation_digest;
+}
+
+struct cert *const *trust_misplaced_roots(const struct trust *trust, size_t *ret_count)
+{
+    *ret_count = trust->misplaced_count;
+    return trust->misplaced;
 }

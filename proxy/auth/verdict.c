@@ -73,6 +73,19 @@ const char *cert_store_name(enum cert_store store)
     return "presented";
 }
 
+enum cert_store trust_issuer_store(const struct trust *trust)
+{
+    switch (trust->source) {
+    case TRUST_SOURCE_TRUSTED_ISSUERS:
+        return CERT_STORE_TRUSTED_ISSUERS;
+    case TRUST_SOURCE_CLIENT_AUTH_ISSUERS:
+        return CERT_STORE_CLIENT_AUTH_ISSUERS;
+    case TRUST_SOURCE_ROOT:
+        break;
+    }
+    return CERT_STORE_ROOT;
+}
+
 /* ---- the rules of trust (iis-semantics.md 3.7) ---- */
 
 /* Whether one of the path's issuers satisfies the condition. A path of one certificate is an
@@ -204,13 +217,10 @@ static enum cert_store store_of(const struct chain_pool *pool, chain_node node)
     const struct trust_member *member = chain_member(pool, node);
     if (member == NULL)
         return CERT_STORE_PRESENTED;
-    unsigned stores = member->stores;
-    bool is_t = member->is_issuer && pool->trust->mode != TRUST_MODE_MACHINE;
-    if (is_t && pool->trust->source == TRUST_SOURCE_TRUSTED_ISSUERS)
-        return CERT_STORE_TRUSTED_ISSUERS;
-    if (is_t && pool->trust->source == TRUST_SOURCE_CLIENT_AUTH_ISSUERS)
-        return CERT_STORE_CLIENT_AUTH_ISSUERS;
-    return (stores & TRUST_IN_ROOT) != 0 ? CERT_STORE_ROOT : CERT_STORE_INTERMEDIATE;
+    /* An anchor of modes 1 and 2 is trusted for being in T, wherever else it may be. */
+    if (member->is_issuer && pool->trust->mode != TRUST_MODE_MACHINE)
+        return trust_issuer_store(pool->trust);
+    return (member->stores & TRUST_IN_ROOT) != 0 ? CERT_STORE_ROOT : CERT_STORE_INTERMEDIATE;
 }
 
 static size_t fault_of(const struct verdict *verdict)
