@@ -142,11 +142,11 @@ static void facts_read_signature(struct cert_facts *facts, X509 *x509)
 
 static void facts_read_constraints(struct cert_facts *facts, const X509 *x509)
 {
+    facts->is_version_1 = X509_get_version(x509) < X509_VERSION_3;
     facts->path_len = -1;
     BASIC_CONSTRAINTS *basic =
         facts_extension(facts, x509, NID_basic_constraints, OUTCOME_BASIC_CONSTRAINTS);
     if (basic != NULL) {
-        facts->has_basic_constraints = true;
         facts->is_ca = basic->ca != 0;
         if (basic->pathlen != NULL) {
             bool negative = ASN1_STRING_type(basic->pathlen) == V_ASN1_NEG_INTEGER;
@@ -158,8 +158,6 @@ static void facts_read_constraints(struct cert_facts *facts, const X509 *x509)
         }
     }
     BASIC_CONSTRAINTS_free(basic);
-    facts->has_basic_constraints |=
-        (facts->malformed & VERDICT_ERROR_BIT(OUTCOME_BASIC_CONSTRAINTS)) != 0;
 }
 
 static void facts_read_usage(struct cert_facts *facts, const X509 *x509)

@@ -38,9 +38,9 @@ struct cert_facts {
     int signature_key_type;       /* the key type that its own signature needs; 0: unknown */
     bool same_name_bytes;         /* subject and issuer are the same octets */
     bool is_self_issued;          /* the same after canonicalisation (RFC 5280 section 7.1) */
-    bool has_basic_constraints;
-    bool is_ca;    /* basicConstraints says so */
-    long path_len; /* -1: no limit */
+    bool is_version_1;            /* or 2: without extensions */
+    bool is_ca;                   /* basicConstraints says so */
+    long path_len;                /* -1: no limit */
     bool has_key_usage;
     uint32_t key_usage; /* KU_* bits */
     bool has_eku;

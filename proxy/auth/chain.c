@@ -31,7 +31,10 @@ void chain_pool_init(struct chain_pool *pool, const struct trust *trust,
     for (size_t i = 0; i < count; i++) {
         uint32_t member = trust_find(trust, presented[i]);
         bool is_member = member != TRUST_NONE && trust->members[member].is_in_pool;
-        pool->presented_node[i] = (chain_node)(is_member ? count + member : i);
+        size_t same = 0;
+        while (same < i && memcmp(presented[same]->sha256, presented[i]->sha256, 32) != 0)
+            same++;
+        pool->presented_node[i] = (chain_node)(is_member ? count + member : same);
     }
 }
 
@@ -72,7 +75,7 @@ void chain_visit_subject(const struct chain_pool *pool, const X509_NAME *name, u
 {
     for (size_t i = 0; i < pool->presented_count; i++) {
         const struct cert_facts *facts = pool->presented[i]->facts;
-        /* A member is met below; a certificate that was sent twice is the same node twice. */
+        /* A member is met below; a certificate that was sent twice is met once. */
         if (pool->presented_node[i] == i && facts->subject_hash == hash &&
             cert_name_equal(facts->subject, name) && !visit(context, (chain_node)i))
             return;

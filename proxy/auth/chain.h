@@ -19,7 +19,7 @@
 #define CHAIN_CHECKS_MAX     256  /* signature checks */
 #define CHAIN_COST_MAX       256  /* the same in units of time, see cert_facts.verify_cost */
 
-#define CHAIN_NAMES_MAX 65536 /* comparisons of a name with a constraint */
+#define CHAIN_NAMES_MAX (1u << 20) /* comparisons of a name with a constraint */
 
 #define CHAIN_MEMO_SIZE 1024 /* a power of two, well above CHAIN_CHECKS_MAX */
 

@@ -73,7 +73,7 @@ void cert_unref(struct cert *cert)
 
 static void list_add(struct cert ***certs, size_t *count, struct cert *cert)
 {
-    *certs = xreallocarray(*certs, *count + 1, sizeof **certs);
+    *certs = xreallocarray(*certs, *count + 1, sizeof(struct cert *));
     (*certs)[(*count)++] = cert;
 }
 

@@ -237,8 +237,7 @@ static void read_extension(struct crl *crl, X509_EXTENSION *extension)
     case NID_issuing_distribution_point:
         read_idp(crl, extension);
         break;
-    case NID_authority_key_identifier:
-        crl->authority_key_id = X509V3_EXT_d2i(extension);
+    case NID_authority_key_identifier: /* a hint; the signature decides */
         break;
     default:
         if (X509_EXTENSION_get_critical(extension)) /* RFC 5280 section 5.2 */
@@ -374,7 +373,6 @@ void crl_free(struct crl *crl)
     ASN1_INTEGER_free(crl->number);
     ASN1_INTEGER_free(crl->base);
     ISSUING_DIST_POINT_free(crl->idp);
-    AUTHORITY_KEYID_free(crl->authority_key_id);
     X509_ALGOR_free(crl->algorithm);
     ASN1_BIT_STRING_free(crl->signature);
     free(crl->entries);

@@ -41,11 +41,10 @@ struct crl {
     ASN1_INTEGER *base;           /* BaseCRLNumber; not NULL: this is a delta CRL */
     ISSUING_DIST_POINT *idp;      /* owned; NULL: none */
     unsigned char idp_digest[32]; /* of the extension; zero without: tells scopes apart */
-    AUTHORITY_KEYID *authority_key_id;
-    bool is_unusable;          /* an extension that cannot be processed (RFC 5280 section 5.2) */
-    bool is_weak;              /* signed with MD5 or older */
-    uint32_t reasons;          /* CRLDP_ALL_REASONS or those of onlySomeReasons */
-    struct crl_entry *entries; /* owned */
+    bool is_unusable;             /* an extension that cannot be processed (RFC 5280 section 5.2) */
+    bool is_weak;                 /* signed with MD5 or older */
+    uint32_t reasons;             /* CRLDP_ALL_REASONS or those of onlySomeReasons */
+    struct crl_entry *entries;    /* owned */
     size_t entry_count;
     unsigned char sha256[32]; /* of the whole CRL */
 

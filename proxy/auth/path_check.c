@@ -39,15 +39,15 @@ static void check_time(const struct cert *cert, size_t i, int64_t now, struct pa
         *valid_until = cert->not_after + 1;
 }
 
-/* A root may lack basicConstraints (RFC 5280 section 6.1.4 (k) speaks of the certificates below
- * the anchor); anything else that issues must be a CA by that extension, which version 1 lacks. */
+/* RFC 5280 section 4.2.1.9: without basicConstraints a version 3 key MUST NOT verify signatures on
+ * certificates. Version 1 has no extensions; only the administrator can say that such a
+ * certificate is a root. */
 static bool is_issuer_allowed(const struct chain_pool *pool, chain_node node)
 {
     const struct trust_member *member = chain_member(pool, node);
     const struct cert_facts *facts = chain_cert(pool, node)->facts;
-    if (member != NULL && member->is_anchor && member->is_self_signed &&
-        !facts->has_basic_constraints)
-        return true;
+    if (facts->is_version_1)
+        return member != NULL && member->is_anchor && member->is_self_signed;
     return facts->is_ca;
 }
 

@@ -10,8 +10,8 @@
 #include "auth/verdict.h"
 #include "base/mem.h"
 
-#define NODES_MAX (2 * POLICY_MAX)
-#define LINKS_MAX (2 * POLICY_MAX)
+#define NODES_MAX ((size_t)2 * POLICY_MAX)
+#define LINKS_MAX ((size_t)2 * POLICY_MAX)
 
 #define PARENT_ANY UINT16_MAX
 

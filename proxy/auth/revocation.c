@@ -218,6 +218,27 @@ static bool is_begun(const struct query *query, const struct crl *crl)
     return !crl->is_unusable;
 }
 
+/* Signed with the very key that signed the certificate. A CA that has renewed its key goes on with
+ * one CRL a key, and each lists only the certificates of its key (Windows CAs do so): the CRLs of
+ * one name are comparable only if they are of the same kind. */
+static bool is_direct(const struct query *query, const struct crl *crl)
+{
+    return is_signer(query->pool, crl, query->path->nodes[query->element + 1]);
+}
+
+/* There is a CRL by the certificate's own issuing key, so one by another key cannot clear it. */
+static bool has_direct(const struct query *query, const struct crl *crl)
+{
+    const struct crl_index *index = query->pool->trust->crls;
+    uint32_t position = UINT32_MAX;
+    const struct crl *other;
+    while ((other = crl_index_next(index, crl->issuers[0], crl->issuer_hash, &position)) != NULL) {
+        if (other->base == NULL && is_same_scope(other, crl) && is_direct(query, other))
+            return true;
+    }
+    return false;
+}
+
 static bool is_superseded(const struct query *query, const struct crl *crl)
 {
     const struct crl_index *index = query->pool->trust->crls;
@@ -225,7 +246,8 @@ static bool is_superseded(const struct query *query, const struct crl *crl)
     const struct crl *other;
     while ((other = crl_index_next(index, crl->issuers[0], crl->issuer_hash, &position)) != NULL) {
         if (other != crl && other->base == NULL && is_same_scope(other, crl) &&
-            crl_is_newer(other, crl) && is_begun(query, other) && is_trusted(query, other))
+            crl_is_newer(other, crl) && is_begun(query, other) &&
+            is_direct(query, other) == is_direct(query, crl) && is_trusted(query, other))
             return true;
     }
     return false;
@@ -249,7 +271,8 @@ static const struct crl *find_delta(const struct query *query, const struct crl 
     while ((crl = crl_index_next(index, complete->issuers[0], complete->issuer_hash, &position)) !=
            NULL) {
         if (delta_applies(crl, complete) && (best == NULL || crl_is_newer(crl, best)) &&
-            is_begun(query, crl) && is_trusted(query, crl))
+            is_begun(query, crl) && is_direct(query, crl) == is_direct(query, complete) &&
+            is_trusted(query, crl))
             best = crl;
     }
     return best;
@@ -280,7 +303,8 @@ static void ask_crl(struct query *query, const DIST_POINT *point, const struct c
         return; /* iis-semantics.md 10.5: a stale delta is no better than none */
     if (newest->next_update != INT64_MAX)
         limit(query->valid_until, newest->next_update + 1);
-    query->covered |= reasons;
+    if (is_direct(query, crl) || !has_direct(query, crl))
+        query->covered |= reasons;
     query->is_revoked |= is_listed(query, crl, delta);
 }
 
@@ -329,7 +353,8 @@ static bool is_withdrawn(const struct query *query, const struct crl *listing)
            NULL) {
         bool speaks = crl->base == NULL || crl_find(crl, query->cert) != NULL;
         if (is_same_scope(crl, listing) && crl_is_newer(crl, listing) && speaks &&
-            !lists(query, crl) && is_trusted(query, crl))
+            !lists(query, crl) && is_direct(query, crl) == is_direct(query, listing) &&
+            is_trusted(query, crl))
             return true;
     }
     return false;
@@ -370,13 +395,14 @@ static enum revocation_status check(struct query *query)
 enum revocation_status revocation_check(struct chain_pool *pool, const struct chain_path *path,
                                         size_t element, int64_t now, int64_t *valid_until)
 {
+    int64_t until = *valid_until;
     struct query query = {
         .pool = pool,
         .path = path,
         .element = element,
         .cert = chain_cert(pool, path->nodes[element]),
         .now = now,
-        .valid_until = valid_until,
+        .valid_until = &until,
     };
     /* Without budget a newer CRL may have gone unread: that must not look like "not listed". */
     bool was_exhausted = pool->is_exhausted;
@@ -385,5 +411,6 @@ enum revocation_status revocation_check(struct chain_pool *pool, const struct ch
     if (pool->is_exhausted && status == REVOCATION_GOOD)
         status = REVOCATION_OFFLINE;
     pool->is_exhausted |= was_exhausted;
+    *valid_until = until;
     return status;
 }

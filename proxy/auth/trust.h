@@ -78,6 +78,9 @@ struct trust {
     bool missing_always;
     struct crl_index *crls; /* owned */
 
+    struct cert **misplaced; /* array owned; the members of Root that make it mixed */
+    size_t misplaced_count;
+
     struct trust_issuer_name *issuer_list; /* array owned, names borrowed from members */
     size_t issuer_list_count;
     unsigned char epoch[TRUST_EPOCH_SIZE];

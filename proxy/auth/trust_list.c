@@ -43,7 +43,7 @@ void trust_build_issuer_list(struct trust *trust, const struct config_site *site
     /* K-16K: the oversized list harmed clients even where it was not sent [KB2880390]. */
     bool is_legacy =
         config->compat.large_root_store == LARGE_ROOT_LEGACY && trust->source == TRUST_SOURCE_ROOT;
-    struct trust_member **sorted = xcalloc(trust->member_count + 1, sizeof *sorted);
+    struct trust_member **sorted = xcalloc(trust->member_count + 1, sizeof(struct trust_member *));
     size_t count = 0;
     for (size_t i = 0; i < trust->member_count; i++) {
         if (!is_left_out(trust, &trust->members[i]))
@@ -77,14 +77,4 @@ const struct trust_issuer_name *trust_issuer_list(const struct trust *trust, siz
 {
     *ret_count = trust->issuer_list_count;
     return trust->issuer_list;
-}
-
-const struct cert *trust_misplaced(const struct trust *trust, size_t n)
-{
-    for (size_t i = 0; i < trust->member_count; i++) {
-        const struct trust_member *member = &trust->members[i];
-        if ((member->stores & TRUST_IN_ROOT) != 0 && !member->is_self_signed && n-- == 0)
-            return member->cert;
-    }
-    return NULL;
 }

@@ -244,9 +244,8 @@ static bool member_is_anchor(const struct trust *trust, const struct trust_membe
     case TRUST_MODE_EXCLUSIVE_ROOT:
         return member->is_issuer && member->is_self_signed;
     case TRUST_MODE_EXCLUSIVE_CA:
-        /* A self-signed certificate without basicConstraints is a root of the old kind. */
         return member->is_issuer &&
-               (facts->is_ca || (member->is_self_signed && !facts->has_basic_constraints));
+               (facts->is_ca || (member->is_self_signed && facts->is_version_1));
     case TRUST_MODE_MACHINE:
         break;
     }
@@ -259,6 +258,7 @@ static void classify_members(struct trust *trust)
     unsigned pool = TRUST_IN_INTERMEDIATE | TRUST_IN_ROOT;
     if (trust->mode != TRUST_MODE_MACHINE)
         pool |= source;
+    trust->misplaced = xcalloc(trust->member_count + 1, sizeof(struct cert *));
     for (size_t i = 0; i < trust->member_count; i++) {
         struct trust_member *member = &trust->members[i];
         member->is_issuer = (member->stores & source) != 0;
@@ -267,8 +267,9 @@ static void classify_members(struct trust *trust)
                                  trust_check_signature(member->cert, member->cert);
         member->is_anchor = member_is_anchor(trust, member);
         if ((member->stores & TRUST_IN_ROOT) != 0 && !member->is_self_signed)
-            trust->is_root_mixed = true;
+            trust->misplaced[trust->misplaced_count++] = member->cert;
     }
+    trust->is_root_mixed = trust->misplaced_count > 0;
 }
 
 static void load_disallowed(struct trust *trust, const struct store *store)
@@ -286,7 +287,7 @@ static void load_policy(struct trust *trust, const struct config_policy *policy,
     trust->policy = *policy;
     trust->policy.initial = (struct config_list){0};
     trust->initial_is_any = policy->initial.count == 0;
-    trust->initial = xcalloc(policy->initial.count + 1, sizeof *trust->initial);
+    trust->initial = xcalloc(policy->initial.count + 1, sizeof(ASN1_OBJECT *));
     for (size_t i = 0; i < policy->initial.count; i++) {
         const struct config_value *item = &policy->initial.items[i];
         ASN1_OBJECT *oid = OBJ_txt2obj(item->text, 1);
@@ -469,6 +470,7 @@ void trust_free(struct trust *trust)
     free(trust->signatures);
     free(trust->disallowed);
     free(trust->initial);
+    free(trust->misplaced);
     free(trust->issuer_list);
     free(trust);
 }
@@ -481,4 +483,10 @@ const unsigned char *trust_epoch(const struct trust *trust)
 const unsigned char *trust_revocation_digest(const struct trust *trust)
 {
     return trust->revocation_digest;
+}
+
+struct cert *const *trust_misplaced_roots(const struct trust *trust, size_t *ret_count)
+{
+    *ret_count = trust->misplaced_count;
+    return trust->misplaced;
 }

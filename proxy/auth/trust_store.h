@@ -37,8 +37,8 @@ struct trust_issuer_name {
 };
 const struct trust_issuer_name *trust_issuer_list(const struct trust *trust, size_t *ret_count);
 
-/* The n-th certificate of the root store that is not self-signed, or NULL: what makes a root store
- * mixed. Borrowed. */
-const struct cert *trust_misplaced(const struct trust *trust, size_t n);
+/* The members of Root that are not self-signed: what the mixed-store rule is about
+ * (iis-semantics.md 3.5). Borrowed; empty when there are none. */
+struct cert *const *trust_misplaced_roots(const struct trust *trust, size_t *ret_count);
 
 #endif

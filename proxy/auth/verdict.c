@@ -73,6 +73,19 @@ const char *cert_store_name(enum cert_store store)
     return "presented";
 }
 
+enum cert_store trust_issuer_store(const struct trust *trust)
+{
+    switch (trust->source) {
+    case TRUST_SOURCE_TRUSTED_ISSUERS:
+        return CERT_STORE_TRUSTED_ISSUERS;
+    case TRUST_SOURCE_CLIENT_AUTH_ISSUERS:
+        return CERT_STORE_CLIENT_AUTH_ISSUERS;
+    case TRUST_SOURCE_ROOT:
+        break;
+    }
+    return CERT_STORE_ROOT;
+}
+
 /* ---- the rules of trust (iis-semantics.md 3.7) ---- */
 
 /* Whether one of the path's issuers satisfies the condition. A path of one certificate is an
@@ -185,12 +198,14 @@ static bool judge(struct chain_pool *pool, int64_t now, size_t best_class, bool 
     /* Equal is not better: the paths come in the order of preference. */
     if (has_best && worst_class(path_errors_all(&judgement->errors, path->len)) <= best_class)
         return false;
-    if (path->end == CHAIN_END_ANCHOR) {
+    /* What is expensive is done only for certificates that a trusted issuer vouches for: other
+     * paths have a worse error already, and their contents are anybody's invention. */
+    if (path->end == CHAIN_END_ANCHOR && path->bad_signature == path->len) {
         if (trust->check_revocation)
             check_revocation(pool, judgement, now);
         check_policy(pool, judgement);
+        path_check_names(pool, path, &judgement->errors);
     }
-    path_check_names(pool, path, &judgement->errors);
     judgement->all = path_errors_all(&judgement->errors, path->len);
     return !has_best || worst_class(judgement->all) > best_class;
 }
@@ -202,13 +217,10 @@ static enum cert_store store_of(const struct chain_pool *pool, chain_node node)
     const struct trust_member *member = chain_member(pool, node);
     if (member == NULL)
         return CERT_STORE_PRESENTED;
-    unsigned stores = member->stores;
-    bool is_t = member->is_issuer && pool->trust->mode != TRUST_MODE_MACHINE;
-    if (is_t && pool->trust->source == TRUST_SOURCE_TRUSTED_ISSUERS)
-        return CERT_STORE_TRUSTED_ISSUERS;
-    if (is_t && pool->trust->source == TRUST_SOURCE_CLIENT_AUTH_ISSUERS)
-        return CERT_STORE_CLIENT_AUTH_ISSUERS;
-    return (stores & TRUST_IN_ROOT) != 0 ? CERT_STORE_ROOT : CERT_STORE_INTERMEDIATE;
+    /* An anchor of modes 1 and 2 is trusted for being in T, wherever else it may be. */
+    if (member->is_issuer && pool->trust->mode != TRUST_MODE_MACHINE)
+        return trust_issuer_store(pool->trust);
+    return (member->stores & TRUST_IN_ROOT) != 0 ? CERT_STORE_ROOT : CERT_STORE_INTERMEDIATE;
 }
 
 static size_t fault_of(const struct verdict *verdict)

@@ -116,8 +116,10 @@ static void fix_partial_chain(struct fixes *fixes)
 
 static void fix_mixed_root(struct fixes *fixes)
 {
-    const struct cert *cert;
-    for (size_t i = 0; (cert = trust_misplaced(fixes->site->trust, i)) != NULL; i++) {
+    size_t count = 0;
+    struct cert *const *misplaced = trust_misplaced_roots(fixes->site->trust, &count);
+    for (size_t i = 0; i < count; i++) {
+        const struct cert *cert = misplaced[i];
         struct text text = {0};
         text_add_cstr(&text, "move ");
         name(&text, cert, cert_subject);

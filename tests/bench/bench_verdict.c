@@ -9,6 +9,7 @@
 #include "auth/verdict.h"
 #include "auth/verdict_cache.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "unit/auth/make_cert.h"
 
 #define CHAIN_BYTES 32768
@@ -48,6 +49,19 @@ static void measure(const char *name, const struct trust *trust, const struct ch
     printf("%-34s %9.1f us  outcome %2d  %3zu certificates, %5zu octets\n", name,
            (cpu_us() - start) / rounds, (int)verdict.outcome, chain->count, chain->bytes);
     verdict_clear(&verdict);
+}
+
+static void measure_parse(const struct made *made)
+{
+    unsigned rounds = 2000;
+    double start = cpu_us();
+    for (unsigned i = 0; i < rounds; i++)
+        cert_unref(cert_from_der(made->cert->der, made->cert->der_len));
+    printf("%-34s %9.1f us\n", "parse from DER", (cpu_us() - start) / rounds);
+    start = cpu_us();
+    for (unsigned i = 0; i < rounds; i++)
+        cert_unref(cert_from_x509(made->cert->x509));
+    printf("%-34s %9.1f us\n", "the facts alone", (cpu_us() - start) / rounds);
 }
 
 static void measure_cached(const struct trust *trust, const struct chain *chain)
@@ -168,6 +182,30 @@ static void bench_slow_rsa(const struct trust *trust)
     measure("RSA with a long exponent", trust, &chain, 5);
 }
 
+/* 32 KiB of names and constraints, all vouched for by the root. */
+static void bench_names(const struct trust *trust, const struct made *root)
+{
+    struct chain chain = {0};
+    struct text names = {0};
+    struct text constraints = {0};
+    text_add_cstr(&names, "subjectAltName=DNS:a.test");
+    text_add_cstr(&constraints, "nameConstraints=permitted;DNS:test");
+    for (unsigned i = 0; i < 1200; i++) {
+        text_addf(&names, ",DNS:%u.test", i);
+        if (i < 800)
+            text_addf(&constraints, ",excluded;DNS:%u.b.test", i);
+    }
+    struct made ca = make_cert(&(struct cert_spec){
+        .subject = "CN=CA", .issuer = root, .key = 2, .extensions = {EXT_CA, constraints.ptr}});
+    struct made leaf = make_cert(&(struct cert_spec){
+        .subject = "CN=Leaf", .issuer = &ca, .key = 3, .extensions = {names.ptr}});
+    (void)chain_add(&chain, &leaf);
+    (void)chain_add(&chain, &ca);
+    measure("names times constraints", trust, &chain, 5);
+    text_clear(&names);
+    text_clear(&constraints);
+}
+
 #define CRL_ENTRIES 1000000
 
 static void bench_large_crl(struct fixture *fixture, const struct made *issuer,
@@ -202,11 +240,13 @@ int main(void)
     trust = fixture_load(&fixture);
     measure("normal, intermediate in the store", trust, &chain, 2000);
     measure_cached(trust, &chain);
+    measure_parse(&leaf);
     bench_false_issuers(trust, "false issuers, P-256", NULL);
     bench_false_issuers(trust, "false issuers, P-384", EVP_EC_gen("P-384"));
     bench_clique(trust, 10);
     bench_levels(trust, 10);
     bench_slow_rsa(trust);
+    bench_names(trust, &root);
     bench_large_crl(&fixture, &ca, &chain);
     fixture_clear(&fixture);
     return 0;

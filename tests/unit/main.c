@@ -3,11 +3,11 @@
  * Every tests/unit/<layer>/test_<module>.c defines `Suite *unit_suite(void)`. CK_FORK=no for gdb.
  *
  * SPDX-License-Identifier: MIT */
-#include "unit/unit.h"
-
 #include <stdlib.h>
 
 #include <check.h>
+
+#include "unit/unit.h"
 
 int main(void)
 {

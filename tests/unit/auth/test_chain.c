@@ -195,6 +195,20 @@ START_TEST(one_signature_check_serves_all_certificates_of_a_key)
 }
 END_TEST
 
+START_TEST(a_certificate_sent_many_times_counts_once)
+{
+    static struct made certs[600];
+    double ms = 0;
+    struct made stranger = make_root("CN=Stranger", 5);
+    struct made ca1 = make_ca("CN=CA 1", &stranger, 6);
+    struct made ca2 = make_ca("CN=CA 2", &ca1, 7);
+    certs[0] = make_leaf("CN=Leaf", &ca2, 4);
+    for (unsigned i = 1; i < 600; i++)
+        certs[i] = i % 2 == 0 ? ca1 : ca2;
+    ck_assert_int_eq(judge_many(certs, 600, &ms), OUTCOME_PARTIAL_CHAIN);
+}
+END_TEST
+
 START_TEST(key_identifiers_only_choose_the_order)
 {
     struct made good =
@@ -256,6 +270,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, hundreds_of_false_issuers_end_at_the_limit);
     tcase_add_test(tcase, a_clique_of_cross_certificates_ends_at_the_limit);
     tcase_add_test(tcase, one_signature_check_serves_all_certificates_of_a_key);
+    tcase_add_test(tcase, a_certificate_sent_many_times_counts_once);
     tcase_add_test(tcase, key_identifiers_only_choose_the_order);
     tcase_add_test(tcase, chains_names_in_canonical_form);
     tcase_add_test(tcase, a_nul_does_not_end_a_name);

@@ -320,6 +320,28 @@ START_TEST(accepts_another_key_of_the_issuer_only_with_a_path_to_the_anchor)
 }
 END_TEST
 
+/* A CA with a renewed key: one CRL a key, each with the certificates of its key alone. */
+START_TEST(the_crl_of_a_new_key_does_not_clear_certificates_of_the_old)
+{
+    struct made renewed = make_ca("CN=Issuing", &root, 40);
+    struct crl_spec old_crl = {.issuer = &ca, .serials = serials, .count = 1, .number = 5};
+    struct crl_spec new_crl = {.issuer = &renewed, .number = 9};
+    fixture_store(&fixture, &fixture.site.trust.intermediate, &renewed, NULL);
+    fixture_crl(&fixture, &new_crl);
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &leaf), OUTCOME_OK); /* the only one there is */
+    fixture_crl(&fixture, &old_crl);
+    fixture_load(&fixture);
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &leaf), OUTCOME_REVOKED);
+    restart();
+    old_crl.count = 0;
+    old_crl.next_update = NOW - 1;
+    fixture_store(&fixture, &fixture.site.trust.intermediate, &renewed, NULL);
+    fixture_crl(&fixture, &new_crl);
+    fixture_crl(&fixture, &old_crl);
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &leaf), OUTCOME_REVOCATION_OFFLINE);
+}
+END_TEST
+
 START_TEST(an_issuer_without_crl_sign_cannot_sign_one)
 {
     struct made mute =
@@ -533,6 +555,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, crls_for_some_reasons_answer_together);
     tcase_add_test(tcase, an_unknown_critical_entry_extension_makes_a_crl_unusable);
     tcase_add_test(tcase, accepts_another_key_of_the_issuer_only_with_a_path_to_the_anchor);
+    tcase_add_test(tcase, the_crl_of_a_new_key_does_not_clear_certificates_of_the_old);
     tcase_add_test(tcase, an_issuer_without_crl_sign_cannot_sign_one);
     tcase_add_test(tcase, a_crl_of_another_issuer_does_not_answer);
     tcase_add_test(tcase, the_verdict_ends_with_the_crl);

@@ -392,6 +392,11 @@ START_TEST(a_self_issued_certificate_is_not_self_signed)
         .subject = "CN=Root", .issuer = &root, .key = 30, .extensions = {EXT_CA}});
     fixture_store(&fixture, &settings->root, &root, &rollover, NULL);
     ck_assert_int_eq(OUTCOME_FOR(&fixture, &leaf, &ca), OUTCOME_ROOT_STORE_MIXED);
+    size_t count = 0;
+    struct cert *const *misplaced = trust_misplaced_roots(fixture.trust, &count);
+    ck_assert_uint_eq(count, 1);
+    ck_assert_mem_eq(misplaced[0]->sha256, rollover.cert->sha256, 32);
+    ck_assert_int_eq(trust_issuer_store(fixture.trust), CERT_STORE_ROOT);
 }
 END_TEST
 

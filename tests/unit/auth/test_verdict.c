@@ -201,8 +201,14 @@ START_TEST(a_version_1_root_may_be_an_anchor)
 {
     struct made v1 = make_cert(&(struct cert_spec){.subject = "CN=V1", .key = 1, .is_v1 = true});
     struct made below = make_leaf("CN=Below", &v1, 3);
-    fixture_store(&fixture, &fixture.site.trust.root, &v1, NULL);
+    struct made bare = make_cert(&(struct cert_spec){.subject = "CN=Bare", .key = 5});
+    struct made under = make_leaf("CN=Under", &bare, 3);
+    fixture_store(&fixture, &fixture.site.trust.root, &v1, &bare, NULL);
     ck_assert_int_eq(OUTCOME_FOR(&fixture, &below), OUTCOME_OK);
+    /* Version 3 has basicConstraints to say so; a client's own certificate put into Root must
+     * not be able to issue others. */
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &under), OUTCOME_BASIC_CONSTRAINTS);
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &bare), OUTCOME_OK);
 }
 END_TEST
 
