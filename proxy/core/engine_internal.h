@@ -18,6 +18,7 @@
 #include "net/listener.h"
 #include "observe/access_log.h"
 
+struct cert_table;
 struct client;
 struct refusal_log;
 struct upstream_conn;
@@ -47,6 +48,7 @@ struct engine {
     struct upstream_conn *closing_upstreams;
     struct event closing_event;
     struct upstream_group *groups; /* one for each snapshot upstream, same order */
+    struct cert_table *certs; /* certificates of clients seen before */
     struct verdict_cache *verdicts;
     struct access_log *access_log;
     struct refusal_log *refusals;

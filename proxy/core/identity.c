@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/cert_table.h"
 #include "auth/verdict_cache.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -21,16 +22,19 @@ void identity_clear(struct identity *identity)
 }
 
 /* After a full handshake: the leaf and whatever the client sent with it. */
-static void take_presented(struct identity *identity, STACK_OF(X509) * chain, X509 *leaf)
+static void take_presented(struct client *client, STACK_OF(X509) * chain, X509 *leaf)
 {
+    struct identity *identity = &client->identity;
+    struct cert_table *certs = client->engine->certs;
     int count = chain == NULL ? 0 : sk_X509_num(chain);
     identity->presented = xcalloc((size_t)count + 1, sizeof(struct cert *));
     if (count == 0) {
-        identity->presented[identity->presented_count++] = cert_from_x509(leaf);
+        identity->presented[identity->presented_count++] = cert_table_get_x509(certs, leaf);
         return;
     }
     for (int i = 0; i < count; i++)
-        identity->presented[identity->presented_count++] = cert_from_x509(sk_X509_value(chain, i));
+        identity->presented[identity->presented_count++] =
+            cert_table_get_x509(certs, sk_X509_value(chain, i));
 }
 
 /* Inside a TLS 1.2 handshake this runs before the handshake is over: the ticket is written then. */
@@ -40,7 +44,7 @@ static void load(struct client *client)
     const struct transport *transport = &client->stream.transport;
     X509 *leaf = tls_transport_peer_leaf(transport);
     if (leaf != NULL && identity->presented_count == 0)
-        take_presented(identity, tls_transport_peer_chain(transport), leaf);
+        take_presented(client, tls_transport_peer_chain(transport), leaf);
 }
 
 void identity_from_handshake(struct client *client)
