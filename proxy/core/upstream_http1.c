@@ -50,7 +50,12 @@ static size_t op_send_body(struct exchange *x, struct str data)
     /* The server has stopped listening, but its answer may still be on the way. */
     if (conn->stream.is_broken)
         return data.len;
-    return stream_put_body(&conn->stream, data, conn->request_is_chunked);
+    size_t taken = stream_put_body(&conn->stream, data, conn->request_is_chunked);
+    if (taken < data.len) { /* the server is due to take the rest */
+        transport_want(&conn->stream.transport, conn->body_pending.len == 0, true);
+        deadline_set(&conn->deadline, x->engine->snapshot->config->timeouts.response);
+    }
+    return taken;
 }
 
 static void op_end_body(struct exchange *x)
