@@ -48,7 +48,7 @@ struct engine {
     struct upstream_conn *closing_upstreams;
     struct event closing_event;
     struct upstream_group *groups; /* one for each snapshot upstream, same order */
-    struct cert_table *certs; /* certificates of clients seen before */
+    struct cert_table *certs;      /* certificates of clients seen before */
     struct verdict_cache *verdicts;
     struct access_log *access_log;
     struct refusal_log *refusals;
