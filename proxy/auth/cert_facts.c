@@ -78,7 +78,7 @@ static unsigned curve_cost(EVP_PKEY *key, unsigned bits)
         return 70;
     if (bits <= 256)
         return 8;
-    return bits <= 384 ? 12 : 20;
+    return bits <= 384 ? 14 : 20;
 }
 
 /* Units of an RSA-4096 check with exponent 65537. An attacker chooses keys, so a bound on the
