@@ -196,7 +196,7 @@ static const struct config_key timeouts_rows[] = {
             "requests in flight may finish after a reload"),
     TIMEOUT(reload_grace, 0, HOUR, "5s",
             "idle connections of the old configuration live on after a reload"),
-    TIMEOUT(tunnel, MS, 30 * (uint64_t)DAY, "1h", "between two reads of an upgraded connection"),
+    TIMEOUT(tunnel, MS, 30 * (uint64_t)DAY, "1h", "nothing moves on an upgraded connection"),
 };
 static const struct config_table timeouts_table = {TABLE(config_timeouts, timeouts_rows)};
 

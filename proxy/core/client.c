@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "core/client_http1.h"
 #include "core/snapshot.h"
+#include "core/tunnel.h"
 #include "core/upstream.h"
 #include "tls/tls_transport.h"
 
@@ -39,6 +40,9 @@ void client_set_state(struct client *client, enum client_state state)
     case CLIENT_EXCHANGE:
         client->is_due = false;
         deadline_stop(&client->deadline);
+        break;
+    case CLIENT_TUNNEL:
+        deadline_set(&client->deadline, timeouts(client)->tunnel);
         break;
     case CLIENT_LINGER:
         deadline_set(&client->deadline, LINGER_MS);
@@ -137,6 +141,8 @@ static void stream_ready(struct transport *transport, bool can_read, bool can_wr
         stream_writable(&client->stream);
     if (client->state == CLIENT_HANDSHAKE)
         handshake(client);
+    else if (client->state == CLIENT_TUNNEL)
+        tunnel_run(client, can_read, false);
     else
         client_http1_run(client, can_read);
 }
@@ -163,6 +169,9 @@ static void deadline_passed(void *arg)
     case CLIENT_READ_HEAD:
     case CLIENT_EXCHANGE:
         client_http1_timeout(client);
+        break;
+    case CLIENT_TUNNEL:
+        tunnel_timeout(client);
         break;
     case CLIENT_LINGER:
         client_close(client);

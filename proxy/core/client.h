@@ -19,6 +19,7 @@ enum client_state {
     CLIENT_IDLE,      /* the first byte of a request; deadline: timeouts.idle */
     CLIENT_READ_HEAD, /* the rest of the head; deadline: timeouts.header for all of it */
     CLIENT_EXCHANGE, /* body, upstream, response; deadline: timeouts.body while the client is due */
+    CLIENT_TUNNEL,   /* bytes of either side; deadline: timeouts.tunnel between two of them */
     CLIENT_LINGER,   /* everything is sent; the peer's close; deadline: LINGER_MS */
     CLIENT_CLOSED,   /* on the engine's closing list; nothing is awaited */
 };

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "core/snapshot.h"
+#include "core/tunnel.h"
 #include "http/http1_write.h"
 
 /* Reads in one turn of the loop before others get theirs. */
@@ -33,10 +34,17 @@ static bool body_is_uncertain(const struct exchange *x)
             (x->request.body.kind == HTTP_BODY_LENGTH && x->request.body.length > DISCARD_MAX));
 }
 
+/* A client that did not wait for 101 may have sent WebSocket frames: they are not to be read as
+ * requests when it gets another answer. */
+static bool input_is_uncertain(const struct exchange *x)
+{
+    return x->upgrade_key.len > 0 && stream_input(&x->client->stream).len > 0;
+}
+
 static void add_connection(struct exchange *x)
 {
     struct client *client = x->client;
-    if (body_is_uncertain(x) || client->close_after || client->saw_eof ||
+    if (body_is_uncertain(x) || input_is_uncertain(x) || client->close_after || client->saw_eof ||
         client->engine->is_draining || !x->request.keep_alive)
         x->must_close = true;
     if (x->must_close)
@@ -319,6 +327,7 @@ static void run_once(struct client *client)
         drop_input(client);
         break;
     case CLIENT_HANDSHAKE:
+    case CLIENT_TUNNEL:
     case CLIENT_CLOSED:
         break;
     }
@@ -394,7 +403,9 @@ void client_http1_run(struct client *client, bool can_read)
         run_once(client);
     } while (client->state != CLIENT_CLOSED && (client->must_run || has_more));
     client->is_running = false;
-    if (client->state != CLIENT_CLOSED)
+    if (client->state == CLIENT_TUNNEL)
+        tunnel_run(client, false, false);
+    else if (client->state != CLIENT_CLOSED)
         update_interest(client);
 }
 

@@ -12,6 +12,7 @@
 #include "core/refusal_log.h"
 #include "core/route.h"
 #include "core/snapshot.h"
+#include "core/tunnel_upgrade.h"
 #include "core/upstream.h"
 #include "tls/tls_transport.h"
 
@@ -178,6 +179,7 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
     x->request = request;
     x->request_has_body = request.body.kind != HTTP_BODY_NONE;
     x->request_ended = !x->request_has_body;
+    x->upgrade_key = tunnel_upgrade_key(&x->request);
     if (!read_target(x) || !find_place(x))
         return;
     if (limits(x)->body_bytes > 0 && request.body.kind == HTTP_BODY_LENGTH &&

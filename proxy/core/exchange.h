@@ -24,6 +24,7 @@ struct client;
 struct exchange;
 struct snapshot_access;
 struct snapshot_site;
+struct tunnel;
 struct upstream_group;
 
 /* The client's protocol. */
@@ -67,6 +68,8 @@ struct exchange {
     const char *user;                    /* mapped user, or NULL */
     const char *password;                /* for forward.authorization: basic; or NULL */
     bool shows_certificate;              /* false under ignore: the backend sees none */
+    struct str upgrade_key; /* Sec-WebSocket-Key of a request to change; empty: it stays HTTP */
+    struct tunnel *tunnel;  /* after the 101, else NULL */
 
     struct upstream_group *group;
     struct http_fields upstream_fields;

@@ -6,6 +6,7 @@
 #include "core/exchange.h"
 #include "core/identity_headers.h"
 #include "core/snapshot.h"
+#include "core/tunnel_upgrade.h"
 #include "http/http1_write.h"
 #include "tls/tls_transport.h"
 
@@ -72,6 +73,15 @@ static void add_framing(struct exchange *x, struct http_fields *fields)
         http_fields_add(
             fields, &x->arena, STR("Content-Length"),
             arena_printf(&x->arena, "%llu", (unsigned long long)x->request.body.length));
+}
+
+/* RFC 9110 section 7.8: what the client offered was for us; of that, WebSocket alone goes on. */
+static void add_upgrade(struct exchange *x, struct http_fields *fields)
+{
+    if (x->upgrade_key.len == 0)
+        return;
+    http_fields_add(fields, &x->arena, STR("Connection"), STR("Upgrade"));
+    http_fields_add(fields, &x->arena, STR("Upgrade"), TUNNEL_PROTOCOL);
 }
 
 static struct str via_value(struct exchange *x)
@@ -144,6 +154,7 @@ void headers_for_upstream(struct exchange *x, struct str upstream_host)
     http_fields_add(fields, &x->arena, STR("Host"), host);
     copy_fields(x, &x->request.fields, fields, x->engine->snapshot->identity_names);
     add_framing(x, fields);
+    add_upgrade(x, fields);
     char text[ADDR_TEXT_SIZE];
     struct str client_ip = arena_copy(&x->arena, str_of(addr_format_host(&x->client->peer, text)));
     add_forwarded(x, client_ip.ptr, fields);

@@ -18,6 +18,7 @@
 #include "core/exchange.h"
 #include "core/headers.h"
 #include "core/snapshot.h"
+#include "core/tunnel.h"
 #include "core/upstream_http1.h"
 #include "net/transport.h"
 
@@ -59,6 +60,9 @@ void upstream_conn_set_state(struct upstream_conn *conn, enum upstream_state sta
         break;
     case UPSTREAM_BUSY:
         deadline_set(&conn->deadline, timeouts->response);
+        break;
+    case UPSTREAM_TUNNEL:
+        deadline_stop(&conn->deadline);
         break;
     case UPSTREAM_IDLE:
         deadline_set(&conn->deadline, conn->server->group->config->keepalive_idle_ms);
@@ -177,6 +181,9 @@ static void stream_ready(struct transport *transport, bool can_read, bool can_wr
     case UPSTREAM_BUSY:
         upstream_http1_run(conn, can_read);
         break;
+    case UPSTREAM_TUNNEL:
+        tunnel_run(conn->exchange->client, false, can_read);
+        break;
     case UPSTREAM_IDLE:
         /* Closed by the server, or bytes nobody asked for: useless either way. */
         upstream_conn_close(conn);
@@ -195,6 +202,8 @@ static void deadline_passed(void *arg)
         break;
     case UPSTREAM_BUSY:
         upstream_http1_timeout(conn);
+        break;
+    case UPSTREAM_TUNNEL:
         break;
     case UPSTREAM_IDLE:
         transport_shutdown(&conn->stream.transport);

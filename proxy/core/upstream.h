@@ -41,6 +41,7 @@ struct snapshot_upstream {
 enum upstream_state {
     UPSTREAM_CONNECTING, /* the TCP handshake; deadline: timeouts.connect */
     UPSTREAM_BUSY,   /* carries an exchange; deadline: timeouts.response while the server is due */
+    UPSTREAM_TUNNEL, /* one half of a tunnel; the client's deadline is for both */
     UPSTREAM_IDLE,   /* in the pool, or bound and waiting; deadline: keepalive.idle */
     UPSTREAM_CLOSED, /* on the engine's closing list */
 };

@@ -7,6 +7,8 @@
 #include "core/engine_internal.h"
 #include "core/exchange.h"
 #include "core/snapshot.h"
+#include "core/tunnel.h"
+#include "core/tunnel_upgrade.h"
 #include "http/http1_write.h"
 
 #define READS_PER_TURN 4
@@ -161,15 +163,25 @@ static void bind_if_login(struct upstream_conn *conn, const struct http_response
         upstream_conn_bind(conn, x->client);
 }
 
-/* Interim responses: 100 was ours to send; 101 was never asked for. */
+/* RFC 9110 section 15.2.2: 101 answers an Upgrade, and only that one. */
+static void change_protocol(struct upstream_conn *conn, const struct http_response *response)
+{
+    struct str key = conn->exchange->upgrade_key;
+    const char *problem = key.len == 0 ? "101 without an Upgrade in the request"
+                                       : tunnel_upgrade_problem(response, key);
+    if (problem == NULL)
+        tunnel_begin(conn, response);
+    else
+        fail(conn, OUTCOME_UPSTREAM_INVALID, problem);
+}
+
+/* Interim responses: 100 was ours to send; 101 ends HTTP or the exchange. */
 static bool is_final(struct upstream_conn *conn, const struct http_response *response)
 {
     if (response->status >= 200)
         return true;
-    if (response->status == 101) {
-        fail(conn, OUTCOME_UPSTREAM_INVALID, "101 without an Upgrade in the request");
-        return false;
-    }
+    if (response->status == 101)
+        change_protocol(conn, response);
     return false;
 }
 
