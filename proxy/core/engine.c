@@ -184,13 +184,14 @@ void engine_drain(struct engine *engine, uint64_t grace_ms, uint64_t deadline_ms
 {
     set_accepting(engine, false);
     engine->is_draining = true;
+    engine->is_stale = grace_ms == ENGINE_DRAIN_STALE;
     engine->drained = callback;
     engine->drained_arg = arg;
     engine->drain_deadline_ms = clock_monotonic_ms() + deadline_ms;
     struct client *client;
     struct client *next;
     DL_FOREACH_SAFE (engine->clients, client, next) {
-        client_drain(client, grace_ms);
+        client_drain(client, engine->is_stale ? 0 : grace_ms);
     }
     struct timeval in = interval(deadline_ms);
     (void)event_add(&engine->drain_event, &in);

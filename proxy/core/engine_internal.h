@@ -55,6 +55,7 @@ struct engine {
     struct event tick; /* flushes the access log */
     uint64_t next_request_id;
     bool is_draining;
+    bool is_stale;   /* another policy is in force: no request may begin here */
     bool is_drained; /* the callback ran */
     uint64_t drain_deadline_ms;
     engine_drained_cb drained;
