@@ -16,11 +16,12 @@ void identity_clear(struct identity *identity)
     for (size_t i = 0; i < identity->presented_count; i++)
         cert_unref(identity->presented[i]);
     free(identity->presented);
+    free(identity->offered);
     verdict_unref(identity->verdict);
     *identity = (struct identity){0};
 }
 
-/* After a full handshake: the leaf and whatever the client sent with it. */
+/* The leaf and whatever the client sent with it, now or in the handshake behind the session. */
 static void take_presented(struct identity *identity, STACK_OF(X509) * chain, X509 *leaf)
 {
     int count = chain == NULL ? 0 : sk_X509_num(chain);
@@ -58,22 +59,36 @@ void identity_from_handshake(struct client *client)
     identity->valid_until = facts->valid_until;
 }
 
-enum outcome identity_judge(struct client *client, int64_t now)
+static void judge(struct client *client, int64_t now)
 {
     struct identity *identity = &client->identity;
-    if (identity->is_judged && now < identity->valid_until)
-        return identity->outcome;
     verdict_unref(identity->verdict);
     identity->verdict = verdict_cache_get(client->engine->verdicts, client->tls_site->trust,
                                           identity->presented, identity->presented_count, now);
     identity->outcome = identity->verdict->outcome;
     identity->valid_until = identity->verdict->valid_until;
     identity->is_judged = true;
-    /* A resumed session has lost the intermediates the client sent: the verdict over the leaf alone
-     * can only be worse, and the next connection makes a full handshake. */
-    if (identity->is_resumed && identity->outcome != OUTCOME_OK)
-        client->close_after = true;
+}
+
+enum outcome identity_judge(struct client *client, int64_t now)
+{
+    struct identity *identity = &client->identity;
+    if (!identity->is_judged || now >= identity->valid_until)
+        judge(client, now);
     return identity->outcome;
+}
+
+static void offer_presented(struct identity *identity, struct tls_session_facts *facts)
+{
+    size_t count = identity->presented_count;
+    if (identity->offered == NULL)
+        identity->offered = xcalloc(count, sizeof *identity->offered);
+    for (size_t i = 0; i < count; i++) {
+        const struct cert *cert = identity->presented[i];
+        identity->offered[i] = (struct tls_certificate){cert->der, cert->der_len, cert->sha256};
+    }
+    facts->presented = identity->offered;
+    facts->presented_count = count;
 }
 
 bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts)
@@ -89,16 +104,20 @@ bool identity_session_facts(struct client *client, struct tls_session_facts *ret
         return false;
     ret_facts->valid_until = identity->valid_until;
     memcpy(ret_facts->leaf_sha256, identity->presented[0]->sha256, 32);
+    offer_presented(identity, ret_facts);
     return true;
 }
 
-void identity_chain(const struct identity *identity, struct arena *arena,
-                    struct cert *const **ret_chain, size_t *ret_count)
+void identity_chain(struct client *client, struct arena *arena, struct cert *const **ret_chain,
+                    size_t *ret_count)
 {
     *ret_chain = NULL;
     *ret_count = 0;
-    const struct verdict *verdict = identity->verdict;
-    if (verdict == NULL || verdict->path_len < 2)
+    /* A resumed session brings the outcome, but the path has to be found by this worker. */
+    if (client->identity.verdict == NULL)
+        judge(client, clock_wall_s());
+    const struct verdict *verdict = client->identity.verdict;
+    if (verdict->outcome != OUTCOME_OK || verdict->path_len < 2)
         return;
     struct cert **chain = arena_alloc(arena, verdict->path_len * sizeof *chain);
     for (size_t i = 1; i < verdict->path_len; i++) {
