@@ -22,8 +22,8 @@ struct shm *shm_new(size_t keys_size, size_t store_size, unsigned slot_count)
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t store_offset = round_up(slots_offset + slot_count * sizeof(struct shm_slot), page);
     size_t size = round_up(store_offset + store_size, page);
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED)
         return NULL;
     /* Best effort both: RLIMIT_MEMLOCK may be small, and the keys live an hour or two. On fault,
