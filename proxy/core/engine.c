@@ -153,6 +153,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->client_limit = client_limit(options);
     buf_pool_init(&engine->buffers, FREE_BUFFERS);
     engine->verdicts = verdict_cache_new(CACHED_VERDICTS);
+    identity_start(engine);
     engine->access_log =
         access_log_new(options->access_log_fd, snapshot->access_fields, log->access_crlf);
     engine->refusals = refusal_log_new(snapshot->site_count);
@@ -221,6 +222,7 @@ void engine_free(struct engine *engine)
     free(engine->groups);
     access_log_free(engine->access_log);
     refusal_log_free(engine->refusals);
+    identity_stop(engine);
     verdict_cache_free(engine->verdicts);
     buf_pool_clear(&engine->buffers);
     free(engine);

@@ -17,7 +17,9 @@
 #include "net/addr.h"
 #include "net/listener.h"
 #include "observe/access_log.h"
+#include "tls/tls_intern.h"
 
+struct cert_table;
 struct client;
 struct refusal_log;
 struct upstream_conn;
@@ -48,6 +50,8 @@ struct engine {
     struct event closing_event;
     struct upstream_group *groups; /* one for each snapshot upstream, same order */
     struct verdict_cache *verdicts;
+    struct cert_table *certs;       /* of clients that were found good */
+    struct tls_intern_table intern; /* shows them to the TLS layer */
     struct access_log *access_log;
     struct refusal_log *refusals;
     struct event tick; /* flushes the access log */

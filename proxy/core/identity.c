@@ -4,12 +4,43 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/cert_table.h"
 #include "auth/verdict_cache.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "core/client.h"
 #include "core/snapshot.h"
 #include "tls/tls_transport.h"
+
+/* Certificates remembered; with what OpenSSL decodes of them some 6 KiB each. */
+#define KNOWN_CERTS 4096
+
+static X509 *find_der(void *arg, const unsigned char *der, size_t len)
+{
+    return cert_table_find_der(arg, der, len);
+}
+
+static X509 *find_sha256(void *arg, const unsigned char sha256[32])
+{
+    return cert_table_find_sha256(arg, sha256);
+}
+
+void identity_start(struct engine *engine)
+{
+    bool is_wanted = engine->snapshot->config->performance.intern_certificates;
+    engine->certs = cert_table_new(KNOWN_CERTS);
+    engine->intern = (struct tls_intern_table){find_der, find_sha256, engine->certs};
+    tls_intern_use(&engine->intern, is_wanted);
+    if (is_wanted && !tls_intern_is_effective())
+        log_info("tls.intern", "effective=no");
+}
+
+void identity_stop(struct engine *engine)
+{
+    tls_intern_use(NULL, false);
+    cert_table_free(engine->certs);
+}
 
 void identity_clear(struct identity *identity)
 {
@@ -22,26 +53,26 @@ void identity_clear(struct identity *identity)
 }
 
 /* The leaf and whatever the client sent with it, now or in the handshake behind the session. */
-static void take_presented(struct identity *identity, STACK_OF(X509) * chain, X509 *leaf)
+static void take_presented(struct client *client, STACK_OF(X509) * chain)
 {
-    int count = chain == NULL ? 0 : sk_X509_num(chain);
-    identity->presented = xcalloc((size_t)count + 1, sizeof(struct cert *));
-    if (count == 0) {
-        identity->presented[identity->presented_count++] = cert_from_x509(leaf);
-        return;
+    struct identity *identity = &client->identity;
+    int count = sk_X509_num(chain);
+    identity->presented = xcalloc((size_t)count, sizeof(struct cert *));
+    for (int i = 0; i < count; i++) {
+        X509 *x509 = sk_X509_value(chain, i);
+        struct cert *cert = cert_table_get(client->engine->certs, x509);
+        identity->presented[identity->presented_count++] =
+            cert != NULL ? cert : cert_from_x509(x509);
     }
-    for (int i = 0; i < count; i++)
-        identity->presented[identity->presented_count++] = cert_from_x509(sk_X509_value(chain, i));
 }
 
 /* Inside a TLS 1.2 handshake this runs before the handshake is over: the ticket is written then. */
 static void load(struct client *client)
 {
-    struct identity *identity = &client->identity;
-    const struct transport *transport = &client->stream.transport;
-    X509 *leaf = tls_transport_peer_leaf(transport);
-    if (leaf != NULL && identity->presented_count == 0)
-        take_presented(identity, tls_transport_peer_chain(transport), leaf);
+    const struct identity *identity = &client->identity;
+    STACK_OF(X509) *chain = tls_transport_peer_chain(&client->stream.transport);
+    if (chain != NULL && identity->presented_count == 0)
+        take_presented(client, chain);
 }
 
 void identity_from_handshake(struct client *client)
@@ -68,6 +99,10 @@ static void judge(struct client *client, int64_t now)
     identity->outcome = identity->verdict->outcome;
     identity->valid_until = identity->verdict->valid_until;
     identity->is_judged = true;
+    if (identity->outcome != OUTCOME_OK)
+        return;
+    for (size_t i = 0; i < identity->presented_count; i++)
+        cert_table_add(client->engine->certs, identity->presented[i]);
 }
 
 enum outcome identity_judge(struct client *client, int64_t now)

@@ -17,6 +17,7 @@
 #include "http/outcome.h"
 
 struct client;
+struct engine;
 struct tls_certificate;
 struct tls_session_facts;
 
@@ -24,13 +25,16 @@ struct identity {            /* start from {0} */
     struct cert **presented; /* leaf first; owned references; NULL: no certificate */
     size_t presented_count;
     struct tls_certificate *offered; /* the same for the TLS layer; owned; NULL: not asked for */
-    const struct verdict *verdict; /* reference held; NULL: none yet, or resumed and still good */
-    enum outcome outcome;          /* the verdict's, when is_judged */
-    int64_t valid_until;           /* seconds since 1970 */
+    const struct verdict *verdict;   /* reference held; NULL: none yet, or resumed and still good */
+    enum outcome outcome;            /* the verdict's, when is_judged */
+    int64_t valid_until;             /* seconds since 1970 */
     bool is_judged;
     bool is_resumed;
 };
 
+/* The certificates an engine remembers, and the TLS layer's way to them; once each. */
+void identity_start(struct engine *engine);
+void identity_stop(struct engine *engine);
 /* Takes the certificates from the finished handshake. */
 void identity_from_handshake(struct client *client);
 void identity_clear(struct identity *identity);
