@@ -477,8 +477,8 @@ http {{
     fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
     server {{
         listen 127.0.0.1:{port}; root {folder};
-        location /put/ {{ proxy_pass http://127.0.0.1:{port}/discard; }}
-        location = /discard {{ return 200 "$http_content_length $http_client_cert"; }}
+        location /put/ {{ proxy_pass http://127.0.0.1:{port}/discard/; }}
+        location /discard/ {{ return 200 "$http_content_length $http_client_cert"; }}
         location = /hello {{ return 200 "hello"; }}
     }}
 }}""")
