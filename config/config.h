@@ -226,6 +226,13 @@ struct config_server {
     unsigned weight;
     uint64_t max_connections; /* per worker; 0: unlimited */
 };
+struct config_upstream_tls {         /* towards https servers */
+    struct config_value ca;          /* a file or folder; NULL: the system's */
+    struct config_value server_name; /* NULL: the host of the URL */
+    struct config_value certificate; /* both or none */
+    struct config_value key;
+    bool verify;
+};
 enum config_balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS, BALANCE_RANDOM };
 struct config_upstream {
     struct config_value name;
@@ -238,7 +245,8 @@ struct config_upstream {
     unsigned health_fall; /* failures in a row */
     unsigned health_rise;
     struct config_value health_path; /* NULL: no probes */
-    size_t keepalive_connections;    /* per worker */
+    struct config_upstream_tls tls;
+    size_t keepalive_connections; /* per worker */
     uint64_t keepalive_idle_ms;
     uint64_t keepalive_requests;
 };

@@ -8,7 +8,7 @@
 
 static const struct config_key server_rows[] = {
     {.name = "url", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED, ROW(config_server, url),
-     .doc = "http://host:port or unix:/path"},
+     .doc = "http://host:port, https://host:port or unix:/path"},
     {.name = "weight", .type = CONFIG_NUMBER, ROW(config_server, weight), .min = 1, .max = 1000,
      .fallback = "1", .doc = "share of the requests"},
     {.name = "max_connections", .type = CONFIG_NUMBER, ROW(config_server, max_connections),
@@ -39,6 +39,25 @@ static const struct config_key health_rows[] = {
 };
 static const struct config_table health_table = {TABLE(config_upstream, health_rows)};
 
+static const struct config_key tls_rows[] = {
+    {.name = "ca", .type = CONFIG_PATH, .flags = CONFIG_NULLABLE, ROW(config_upstream_tls, ca),
+     .fallback = "null",
+     .doc = "who may have issued the servers' certificates: a file or folder; null: whom the "
+            "system trusts"},
+    {.name = "server_name", .type = CONFIG_TEXT, .flags = CONFIG_NULLABLE,
+     ROW(config_upstream_tls, server_name), .after = config_server_name_after, .fallback = "null",
+     .doc = "the name asked for and demanded of the certificate; null: the host of the URL"},
+    {.name = "certificate", .type = CONFIG_PATH, .flags = CONFIG_NULLABLE,
+     ROW(config_upstream_tls, certificate), .fallback = "null",
+     .doc = "shown to servers that ask: PEM, with the chain; null: none"},
+    {.name = "key", .type = CONFIG_PATH, .flags = CONFIG_NULLABLE, ROW(config_upstream_tls, key),
+     .fallback = "null", .doc = "the private key of `certificate`"},
+    {.name = "verify", .type = CONFIG_BOOL, ROW(config_upstream_tls, verify), .fallback = "true",
+     .doc = "false: any certificate will do, which leaves the connection open to anybody between"},
+};
+static const struct config_table tls_table = {
+    TABLE(config_upstream_tls, tls_rows), .finish = config_upstream_tls_finish};
+
 static const struct config_word balance_words[] = {
     {"round_robin", BALANCE_ROUND_ROBIN, false},
     {"least_connections", BALANCE_LEAST_CONNECTIONS, false}, {"random", BALANCE_RANDOM, false},
@@ -61,6 +80,8 @@ static const struct config_key upstream_rows[] = {
     /* Its fields lie in the upstream itself: the same base. */
     {.name = "keepalive", .type = CONFIG_TABLE, .offset = 0, .size = sizeof(struct config_upstream),
      .table = &keepalive_table, .doc = "connections kept for the next request"},
+    {.name = "tls", .type = CONFIG_TABLE, ROW(config_upstream, tls), .table = &tls_table,
+     .doc = "towards https servers; TLS 1.2 or 1.3"},
     {.name = "health", .type = CONFIG_TABLE, .offset = 0, .size = sizeof(struct config_upstream),
      .table = &health_table, .doc = "when a server is left out"},
 };

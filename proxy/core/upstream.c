@@ -30,6 +30,8 @@ void upstream_conn_set_state(struct upstream_conn *conn, enum upstream_state sta
     case UPSTREAM_CONNECTING:
         deadline_set(&conn->deadline, timeouts->connect);
         break;
+    case UPSTREAM_TLS:
+        break;
     case UPSTREAM_BUSY:
         deadline_set(&conn->deadline, timeouts->response);
         break;
@@ -85,6 +87,9 @@ void upstream_conn_close(struct upstream_conn *conn)
         conn->bound_to = NULL;
     }
     drop_exchange(conn);
+    /* RFC 8446 section 6.1: close_notify before closing. A plain connection needs no word. */
+    if (conn->stream.transport.tls != NULL)
+        transport_shutdown(&conn->stream.transport);
     upstream_conn_set_state(conn, UPSTREAM_CLOSED);
     stream_clear(&conn->stream);
     conn->server->open_count--;
@@ -165,6 +170,36 @@ static void fail(struct upstream_conn *conn, const char *reason, size_t addrs_le
     x->client_ops->run(x);
 }
 
+static void begun(struct upstream_conn *conn)
+{
+    struct exchange *x = conn->exchange;
+    upstream_conn_set_state(conn, UPSTREAM_BUSY);
+    upstream_http1_begin(conn);
+    /* The client's turn sends the head, together with what there is of the body. */
+    x->client_ops->run(x);
+}
+
+const char *upstream_tls_name(const struct upstream_server *server)
+{
+    const char *name = server->group->config->config->tls.server_name.text;
+    return name != NULL ? name : server->config->config->host;
+}
+
+static void handshake(struct upstream_conn *conn)
+{
+    enum transport_result result = transport_handshake(&conn->stream.transport);
+    if (result == TRANSPORT_AGAIN) {
+        transport_want(&conn->stream.transport, true, false);
+    } else if (result == TRANSPORT_OK) {
+        begun(conn);
+    } else {
+        struct str reason =
+            arena_printf(&conn->exchange->arena, "TLS with %s: %s", upstream_tls_name(conn->server),
+                         transport_error(&conn->stream.transport));
+        fail(conn, reason.ptr, conn->addrs_left);
+    }
+}
+
 static void connected(struct upstream_conn *conn)
 {
     int error = net_socket_error(conn->stream.transport.fd);
@@ -174,11 +209,12 @@ static void connected(struct upstream_conn *conn)
         fail(conn, strerrordesc_np(error), conn->addrs_left);
         return;
     }
-    struct exchange *x = conn->exchange;
-    upstream_conn_set_state(conn, UPSTREAM_BUSY);
-    upstream_http1_begin(conn);
-    /* The client's turn sends the head, together with what there is of the body. */
-    x->client_ops->run(x);
+    if (!conn->server->config->config->is_https) {
+        begun(conn);
+        return;
+    }
+    upstream_conn_set_state(conn, UPSTREAM_TLS);
+    handshake(conn);
 }
 
 bool upstream_conn_is_quiet(struct upstream_conn *conn)
@@ -197,6 +233,9 @@ static void stream_ready(struct transport *transport, bool can_read, bool can_wr
     switch (conn->state) {
     case UPSTREAM_CONNECTING:
         connected(conn);
+        break;
+    case UPSTREAM_TLS:
+        handshake(conn);
         break;
     case UPSTREAM_BUSY:
         upstream_http1_run(conn, can_read);
@@ -219,11 +258,13 @@ static void deadline_passed(void *arg)
     case UPSTREAM_CONNECTING:
         fail(conn, "timed out while connecting", 0);
         break;
+    case UPSTREAM_TLS:
+        fail(conn, "timed out in the TLS handshake", 0);
+        break;
     case UPSTREAM_BUSY:
         upstream_http1_timeout(conn);
         break;
     case UPSTREAM_IDLE:
-        transport_shutdown(&conn->stream.transport);
         upstream_conn_close(conn);
         break;
     case UPSTREAM_CLOSED:
@@ -260,7 +301,11 @@ static void conn_new(struct upstream_server *server, struct exchange *x, int fd,
     take_exchange(conn, x);
     stream_init(&conn->stream, &x->engine->buffers);
     deadline_init(&conn->deadline, x->engine->base, deadline_passed, conn);
-    transport_init_plain(&conn->stream.transport, x->engine->base, fd, stream_ready, conn);
+    if (server->config->config->is_https)
+        tls_client_init(&conn->stream.transport, x->engine->base, fd, server->group->config->tls,
+                        upstream_tls_name(server), &server->session, stream_ready, conn);
+    else
+        transport_init_plain(&conn->stream.transport, x->engine->base, fd, stream_ready, conn);
     upstream_http1_attach(conn);
     upstream_conn_set_state(conn, UPSTREAM_CONNECTING);
     transport_want(&conn->stream.transport, false, true);

@@ -19,6 +19,7 @@
 #include "http/message.h"
 #include "http/outcome.h"
 #include "net/addr.h"
+#include "tls/tls_client.h"
 
 struct client;
 struct engine;
@@ -40,10 +41,12 @@ struct snapshot_upstream {
     const struct config_upstream *config; /* NULL for echo */
     struct snapshot_server *servers;
     size_t server_count;
+    struct tls_client *tls; /* owned; NULL: no server takes https */
 };
 
 enum upstream_state {
     UPSTREAM_CONNECTING, /* the TCP handshake; deadline: timeouts.connect */
+    UPSTREAM_TLS,        /* the TLS handshake; what is left of the same deadline */
     UPSTREAM_BUSY,   /* carries an exchange; deadline: timeouts.response while the server is due */
     UPSTREAM_IDLE,   /* in the pool, or bound and waiting; deadline: keepalive.idle */
     UPSTREAM_CLOSED, /* on the engine's closing list */
@@ -76,6 +79,7 @@ struct upstream_server {
     size_t active_count;    /* connections with an exchange */
     int64_t current_weight; /* smooth weighted round robin */
     struct upstream_health health;
+    struct tls_client_session session; /* of its last TLS connection */
 };
 
 struct upstream_group {
@@ -146,6 +150,8 @@ bool upstream_conn_reuse(struct upstream_server *server, struct exchange *x);
 void upstream_conn_open(struct upstream_server *server, struct exchange *x);
 /* ... or over this client's own. */
 void upstream_conn_begin(struct upstream_conn *conn, struct exchange *x);
+/* The name that the certificate of a https server must have. */
+const char *upstream_tls_name(const struct upstream_server *server);
 /* The exchange on it is over: into the pool when it may be used again, else closed. */
 void upstream_conn_release(struct upstream_conn *conn);
 void upstream_conn_close(struct upstream_conn *conn);

@@ -44,6 +44,7 @@ void upstream_group_clear(struct upstream_group *group)
         struct upstream_server *server = &group->servers[i];
         while (server->idle != NULL)
             upstream_conn_close(server->idle);
+        tls_client_session_clear(&server->session);
         free(server->addrs);
         server->addrs = NULL;
     }

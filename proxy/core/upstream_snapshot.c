@@ -59,6 +59,22 @@ static char *host_field(const struct config_server *config)
     return xasprintf(is_ipv6 ? "[%s]:%u" : "%s:%u", config->host, config->port);
 }
 
+static void add_tls(struct snapshot_upstream *upstream, struct error_list *errors)
+{
+    const struct config_upstream *config = upstream->config;
+    size_t i = 0;
+    while (i < config->server_count && !config->servers[i].is_https)
+        i++;
+    if (i == config->server_count)
+        return;
+    upstream->tls = tls_client_new(&config->tls, errors);
+    if (!config->tls.verify)
+        errors_warn(errors, config->servers[i].url.mark,
+                    "upstream `%s`: `verify: false` accepts any certificate: whoever can get "
+                    "between reads and changes everything",
+                    upstream->name);
+}
+
 void snapshot_upstream_init(struct snapshot_upstream *upstream,
                             const struct config_upstream *config, struct error_list *errors)
 {
@@ -74,6 +90,7 @@ void snapshot_upstream_init(struct snapshot_upstream *upstream,
         server->host = host_field(server->config);
         resolve(server, errors);
     }
+    add_tls(upstream, errors);
 }
 
 void snapshot_upstream_clear(struct snapshot_upstream *upstream)
@@ -83,5 +100,6 @@ void snapshot_upstream_clear(struct snapshot_upstream *upstream)
         free(upstream->servers[i].host);
     }
     free(upstream->servers);
+    tls_client_free(upstream->tls);
     *upstream = (struct snapshot_upstream){0};
 }
