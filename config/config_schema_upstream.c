@@ -30,12 +30,21 @@ static const struct config_key keepalive_rows[] = {
 static const struct config_table keepalive_table = {TABLE(config_upstream, keepalive_rows)};
 
 static const struct config_key health_rows[] = {
+    {.name = "path", .type = CONFIG_TEXT, .flags = CONFIG_NULLABLE,
+     ROW(config_upstream, health_path), .after = config_health_path_after, .fallback = "null",
+     .doc = "asked for by GET, by each worker; 200 to 399 within `timeouts.response` is good; "
+            "null: servers are judged by their answers to requests alone"},
     {.name = "interval", .type = CONFIG_DURATION, ROW(config_upstream, health_interval_ms),
      .min = 10 * MS, .max = DAY, .fallback = "5s",
-     .doc = "the first back-off of a server that is left out; it doubles up to eight times that"},
+     .doc = "between two probes; also the first back-off of a server that is left out, which doubles "
+            "up to eight times that"},
     {.name = "fall", .type = CONFIG_NUMBER, ROW(config_upstream, health_fall), .min = 1,
      .max = 1000, .fallback = "3",
-     .doc = "a server that fails this often in a row is left out (not the only one of a group)"},
+     .doc = "failures in a row after which a server is left out; requests alone never take out the "
+            "only server of a group"},
+    {.name = "rise", .type = CONFIG_NUMBER, ROW(config_upstream, health_rise), .min = 1,
+     .max = 1000, .fallback = "2",
+     .doc = "good probes in a row that bring it back; without probes, one request that it answers"},
 };
 static const struct config_table health_table = {TABLE(config_upstream, health_rows)};
 

@@ -351,6 +351,18 @@ void config_server_name_after(const struct config_cursor *at, void *name)
         config_decode_error(at, "%s", problem);
 }
 
+void config_health_path_after(const struct config_cursor *at, void *path)
+{
+    const struct config_value *self = path;
+    if (self->text == NULL)
+        return;
+    bool is_good = self->text[0] == '/';
+    for (const char *c = self->text; *c != '\0'; c++)
+        is_good = is_good && *c > ' ' && *c < 0x7f && *c != '#';
+    if (!is_good)
+        config_decode_error(at, "expected a path such as /healthz, without blanks");
+}
+
 void config_upstream_tls_finish(const struct config_cursor *at, void *tls)
 {
     const struct config_upstream_tls *self = tls;

@@ -139,14 +139,6 @@ void upstream_conn_release(struct upstream_conn *conn)
     transport_want(&conn->stream.transport, true, false);
 }
 
-/* An address that failed is not the first choice for a while. */
-static void avoid_addr(struct upstream_server *server, size_t index)
-{
-    if (index < server->addr_count)
-        server->addrs[index].avoid_until_ms =
-            clock_monotonic_ms() + server->group->config->config->health_interval_ms;
-}
-
 static void connect_failed(struct upstream_server *server, struct exchange *x, const char *reason)
 {
     upstream_health_failed(server, clock_monotonic_ms(), reason);
@@ -161,7 +153,7 @@ static void fail(struct upstream_conn *conn, const char *reason, size_t addrs_le
     struct upstream_server *server = conn->server;
     /* The reason may belong to the connection. */
     reason = arena_copy(&x->arena, str_of(reason)).ptr;
-    avoid_addr(server, conn->addr_index);
+    upstream_avoid_addr(server, conn->addr_index);
     upstream_conn_close(conn);
     if (addrs_left > 0)
         open_next(server, x, addrs_left);
@@ -274,19 +266,40 @@ static void deadline_passed(void *arg)
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
-/* In turn, but an address that failed lately only when all did. */
-static size_t pick_addr(struct upstream_server *server)
+void upstream_avoid_addr(struct upstream_server *server, size_t index)
+{
+    if (index < server->addr_count)
+        server->addrs[index].avoid_until_ms =
+            clock_monotonic_ms() + server->group->config->config->health_interval_ms;
+}
+
+bool upstream_pick_addr(struct upstream_server *server, size_t *ret_index)
 {
     uint64_t now_ms = clock_monotonic_ms();
+    if (server->addr_count == 0)
+        return false;
     size_t first = server->next_addr++ % server->addr_count;
+    *ret_index = first;
     for (size_t i = 0; i < server->addr_count; i++) {
         size_t index = (first + i) % server->addr_count;
         if (server->addrs[index].avoid_until_ms <= now_ms) {
             server->next_addr = index + 1;
-            return index;
+            *ret_index = index;
+            break;
         }
     }
-    return first;
+    return true;
+}
+
+void upstream_transport_init(struct upstream_server *server, struct transport *transport, int fd,
+                             transport_cb callback, void *arg)
+{
+    struct event_base *base = server->group->engine->base;
+    if (server->config->config->is_https)
+        tls_client_init(transport, base, fd, server->group->config->tls, upstream_tls_name(server),
+                        &server->session, callback, arg);
+    else
+        transport_init_plain(transport, base, fd, callback, arg);
 }
 
 static void conn_new(struct upstream_server *server, struct exchange *x, int fd, size_t addr_index,
@@ -301,11 +314,7 @@ static void conn_new(struct upstream_server *server, struct exchange *x, int fd,
     take_exchange(conn, x);
     stream_init(&conn->stream, &x->engine->buffers);
     deadline_init(&conn->deadline, x->engine->base, deadline_passed, conn);
-    if (server->config->config->is_https)
-        tls_client_init(&conn->stream.transport, x->engine->base, fd, server->group->config->tls,
-                        upstream_tls_name(server), &server->session, stream_ready, conn);
-    else
-        transport_init_plain(&conn->stream.transport, x->engine->base, fd, stream_ready, conn);
+    upstream_transport_init(server, &conn->stream.transport, fd, stream_ready, conn);
     upstream_http1_attach(conn);
     upstream_conn_set_state(conn, UPSTREAM_CONNECTING);
     transport_want(&conn->stream.transport, false, true);
@@ -314,15 +323,15 @@ static void conn_new(struct upstream_server *server, struct exchange *x, int fd,
 static void open_next(struct upstream_server *server, struct exchange *x, size_t addrs_left)
 {
     int error = 0;
-    for (; addrs_left > 0; addrs_left--) {
-        size_t index = pick_addr(server);
+    size_t index = 0;
+    for (; addrs_left > 0 && upstream_pick_addr(server, &index); addrs_left--) {
         int fd = -1;
         error = transport_connect(&server->addrs[index].addr, &fd);
         if (error == 0) {
             conn_new(server, x, fd, index, addrs_left - 1);
             return;
         }
-        avoid_addr(server, index);
+        upstream_avoid_addr(server, index);
     }
     connect_failed(server, x, strerrordesc_np(-error));
 }

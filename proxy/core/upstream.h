@@ -26,6 +26,7 @@ struct engine;
 struct exchange;
 struct upstream_conn;
 struct upstream_group;
+struct upstream_probe;
 struct upstream_wait;
 
 /* Part of the snapshot (upstream_snapshot.c). */
@@ -80,6 +81,7 @@ struct upstream_server {
     int64_t current_weight; /* smooth weighted round robin */
     struct upstream_health health;
     struct tls_client_session session; /* of its last TLS connection */
+    struct upstream_probe *probe;      /* owned; NULL: none are sent */
 };
 
 struct upstream_group {
@@ -150,6 +152,14 @@ bool upstream_conn_reuse(struct upstream_server *server, struct exchange *x);
 void upstream_conn_open(struct upstream_server *server, struct exchange *x);
 /* ... or over this client's own. */
 void upstream_conn_begin(struct upstream_conn *conn, struct exchange *x);
+/* The address to connect to now: in turn, but one that failed lately only when all did. False when
+ * there is none. */
+bool upstream_pick_addr(struct upstream_server *server, size_t *ret_index);
+/* An address failed: it is not the first choice for a while. */
+void upstream_avoid_addr(struct upstream_server *server, size_t index);
+/* A plain or TLS transport over a fd that is connecting to the server. */
+void upstream_transport_init(struct upstream_server *server, struct transport *transport, int fd,
+                             transport_cb callback, void *arg);
 /* The name that the certificate of a https server must have. */
 const char *upstream_tls_name(const struct upstream_server *server);
 /* The exchange on it is over: into the pool when it may be used again, else closed. */

@@ -14,7 +14,7 @@
 #include "core/headers.h"
 #include "core/upstream.h"
 #include "core/upstream_choice.h"
-#include "core/upstream_health.h"
+#include "core/upstream_probe.h"
 #include "core/upstream_queue.h"
 
 static void server_init(struct upstream_server *server, struct upstream_group *group,
@@ -35,6 +35,8 @@ void upstream_group_init(struct upstream_group *group, struct engine *engine,
     group->servers = xcalloc(group->server_count, sizeof *group->servers);
     for (size_t i = 0; i < group->server_count; i++)
         server_init(&group->servers[i], group, &config->servers[i]);
+    for (size_t i = 0; i < group->server_count; i++)
+        group->servers[i].probe = upstream_probe_new(&group->servers[i]);
     upstream_queue_init(group);
 }
 
@@ -44,6 +46,7 @@ void upstream_group_clear(struct upstream_group *group)
         struct upstream_server *server = &group->servers[i];
         while (server->idle != NULL)
             upstream_conn_close(server->idle);
+        upstream_probe_free(server->probe);
         tls_client_session_clear(&server->session);
         free(server->addrs);
         server->addrs = NULL;
