@@ -224,11 +224,28 @@ struct config_server {
     char *host; /* or the socket's path; owned */
     unsigned port;
     unsigned weight;
+    uint64_t max_connections; /* per worker; 0: unlimited */
 };
+struct config_upstream_tls {         /* towards https servers */
+    struct config_value ca;          /* a file or folder; NULL: the system's */
+    struct config_value server_name; /* NULL: the host of the URL */
+    struct config_value certificate; /* both or none */
+    struct config_value key;
+    bool verify;
+};
+enum config_balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS, BALANCE_RANDOM };
 struct config_upstream {
     struct config_value name;
     struct config_server *servers;
     size_t server_count;
+    enum config_balance balance;
+    unsigned retries;
+    uint64_t queue; /* requests that may wait, per worker */
+    uint64_t health_interval_ms;
+    unsigned health_fall; /* failures in a row */
+    unsigned health_rise;
+    struct config_value health_path; /* NULL: no probes */
+    struct config_upstream_tls tls;
     size_t keepalive_connections; /* per worker */
     uint64_t keepalive_idle_ms;
     uint64_t keepalive_requests;

@@ -80,39 +80,6 @@ static const struct config_key compat_rows[] = {
 };
 static const struct config_table compat_table = {TABLE(config_compat, compat_rows)};
 
-/* --- upstreams -------------------------------------------------------------------------------- */
-
-static const struct config_key server_rows[] = {
-    {.name = "url", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED, ROW(config_server, url),
-     .doc = "http://host:port or unix:/path"},
-    {.name = "weight", .type = CONFIG_NUMBER, ROW(config_server, weight), .min = 1, .max = 1000,
-     .fallback = "1", .doc = "share of the requests"},
-};
-const struct config_table config_server_table = {TABLE(config_server, server_rows)};
-
-static const struct config_key keepalive_rows[] = {
-    {.name = "connections", .type = CONFIG_NUMBER, ROW(config_upstream, keepalive_connections),
-     .min = 0, .max = 100000, .fallback = "32",
-     .doc = "idle connections kept, per worker; 0: none"},
-    {.name = "idle", .type = CONFIG_DURATION, ROW(config_upstream, keepalive_idle_ms),
-     .min = MS, .max = DAY, .fallback = "60s", .doc = "an idle connection is closed after this"},
-    {.name = "requests", .type = CONFIG_NUMBER, ROW(config_upstream, keepalive_requests),
-     .min = 1, .max = 1000000000, .fallback = "10000",
-     .doc = "a connection is closed after this many requests"},
-};
-static const struct config_table keepalive_table = {TABLE(config_upstream, keepalive_rows)};
-
-static const struct config_key upstream_rows[] = {
-    {.name = "servers", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED,
-     ROW(config_upstream, servers), COUNT(config_upstream, server_count), .table = &config_server_table,
-     .after = config_server_after, .doc = "the servers"},
-    /* Its fields lie in the upstream itself: the same base. */
-    {.name = "keepalive", .type = CONFIG_TABLE, .offset = 0, .size = sizeof(struct config_upstream),
-     .table = &keepalive_table, .doc = "connections kept for the next request"},
-};
-const struct config_table config_upstream_table = {
-    TABLE(config_upstream, upstream_rows), .name_at = offsetof(struct config_upstream, name)};
-
 /* --- the process ------------------------------------------------------------------------------ */
 
 static const struct config_word level_words[] = {

@@ -302,7 +302,7 @@ static const struct config_key site_rows[] = {
      .doc = "`iisClientCertificateMappingAuthentication`"},
     {.name = "upstream", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED,
      ROW(config_site, access.upstream),
-     .doc = "http://host:port, unix:/path, the name of an upstream, or `echo`"},
+     .doc = "http://host:port, https://host:port, unix:/path, the name of an upstream, or `echo`"},
     {.name = "locations_case_sensitive", .type = CONFIG_BOOL,
      ROW(config_site, locations_case_sensitive), .fallback = "false",
      .doc = "match locations by case; IIS does not"},

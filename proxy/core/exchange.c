@@ -256,8 +256,22 @@ void exchange_upstream_ready(struct exchange *x)
 {
     x->upstream_is_ready = true;
     x->upstream_needs_flush = true;
-    if (x->request.expect_continue && !x->request_ended && x->request_body_sent == 0)
+    if (x->request.expect_continue && !x->request_ended && !x->continue_sent) {
+        x->continue_sent = true;
         x->client_ops->send_continue(x);
+    }
+}
+
+/* RFC 9110 section 15.2: a proxy forwards them, but to HTTP/1.0 clients; 100 it answers for itself
+ * where it was asked for, and nobody else waits for one. */
+void exchange_response_interim(struct exchange *x, const struct http_response *response)
+{
+    if (response->status == 100 || x->request.minor == 0 || x->response_started)
+        return;
+    struct http_response interim = *response;
+    interim.fields = (struct http_fields){0};
+    headers_for_interim(x, response, &interim.fields);
+    x->client_ops->send_interim(x, &interim);
 }
 
 void exchange_response_head(struct exchange *x, const struct http_response *response)

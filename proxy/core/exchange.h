@@ -30,6 +30,8 @@ struct upstream_group;
 /* The client's protocol. */
 struct client_ops {
     void (*send_continue)(struct exchange *x); /* 100 */
+    /* A response that is not the answer (1xx). */
+    void (*send_interim)(struct exchange *x, const struct http_response *response);
     /* x->response is complete: send its head. */
     void (*start_response)(struct exchange *x);
     /* Returns how much was taken; the rest is offered again after upstream_ops.resume. */
@@ -74,9 +76,13 @@ struct exchange {
     struct upstream_group *group;
     struct http_fields upstream_fields;
     struct str upstream_target;
-    unsigned attempts;
+    unsigned attempts;         /* connections that it was given */
+    unsigned upstream_retries; /* those that went to another server after a failure */
+    bool *upstream_tried;      /* by server of the group; NULL: none failed */
     bool request_has_body;
     bool request_ended;         /* the client's body is complete */
+    bool continue_sent;         /* the client was told to send its body */
+    unsigned interim_responses; /* of the upstream, passed on or not */
     bool upstream_is_ready;     /* takes request body */
     bool upstream_needs_flush;  /* something is queued there */
     uint64_t request_body_sent; /* bytes of it that went upstream */
@@ -119,6 +125,8 @@ void exchange_free(struct exchange *x);
 
 /* From the upstream side: */
 void exchange_upstream_ready(struct exchange *x);
+/* 1xx other than 101: passed on when the client can tell it from an answer. */
+void exchange_response_interim(struct exchange *x, const struct http_response *response);
 void exchange_response_head(struct exchange *x, const struct http_response *response);
 size_t exchange_response_body(struct exchange *x, struct str data);
 void exchange_response_end(struct exchange *x);

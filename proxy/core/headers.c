@@ -165,6 +165,14 @@ void headers_for_upstream(struct exchange *x, struct str upstream_host)
     identity_headers_add(&facts, &x->arena, fields);
 }
 
+void headers_for_interim(struct exchange *x, const struct http_response *response,
+                         struct http_fields *ret_fields)
+{
+    copy_fields(x, &response->fields, ret_fields, NULL);
+    /* RFC 9110 section 8.6, RFC 9112 section 6.1: they have no body that could be framed. */
+    (void)http_fields_remove(ret_fields, STR("Content-Length"));
+}
+
 void headers_for_client(struct exchange *x, const struct http_response *response)
 {
     x->response = *response;

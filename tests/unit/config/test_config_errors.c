@@ -205,8 +205,17 @@ static const struct bad bad_addresses[] = {
      "upstreams.a.servers[0].url: an upstream URL has no path: the path of the request is passed "
      "on "
      "as it is"},
-    {SITE "upstreams: { a: { servers: [{ url: 'https://x' }] } }\n", 4, 36,
-     "upstreams.a.servers[0].url: https to an upstream is not supported by this version"},
+    {SITE "upstreams: { a: { servers: [{ url: 'https://x/p' }] } }\n", 4, 36,
+     "upstreams.a.servers[0].url: an upstream URL has no path: the path of the request is passed "
+     "on as it is"},
+    {SITE "upstreams: { a: { servers: [{ url: 'https://x' }], tls: { key: x } } }\n", 4, 57,
+     "upstreams.a.tls: `certificate` and `key` belong together"},
+    {SITE "upstreams: { a: { servers: [{ url: 'https://x' }], tls: { server_name: '*.x' } } }\n", 4,
+     72, "upstreams.a.tls.server_name: a certificate is checked for one name: no `*`"},
+    {SITE "upstreams: { a: { servers: [{ url: 'http://x' }], balance: fair } }\n", 4, 60,
+     "upstreams.a.balance: expected one of round_robin, least_connections, random, found \"fair\""},
+    {SITE "upstreams: { a: { servers: [{ url: 'http://x' }], retries: 11 } }\n", 4, 60,
+     "upstreams.a.retries: expected a number from 0 to 10, found \"11\""},
     {SITE "upstreams: { a: { servers: [{ url: 'http://u:p@x' }] } }\n", 4, 36,
      "upstreams.a.servers[0].url: a user name or password does not belong in an address"},
     {SITE "upstreams: { a: { servers: [{ url: 'http://x:0' }] } }\n", 4, 36,
@@ -214,7 +223,7 @@ static const struct bad bad_addresses[] = {
     {SITE "upstreams: { a: { servers: [{ url: 'unix:app.sock' }] } }\n", 4, 36,
      "upstreams.a.servers[0].url: a socket takes an absolute path, such as unix:/run/app.sock"},
     {SITE "upstreams: { a: { servers: [{ url: 'ftp://x' }] } }\n", 4, 36,
-     "upstreams.a.servers[0].url: expected http://host:port or unix:/path"},
+     "upstreams.a.servers[0].url: expected http://host:port, https://host:port or unix:/path"},
     {SITE "upstreams: { a: { servers: [{ url: 'http://x', weight: 0 }] } }\n", 4, 56,
      "upstreams.a.servers[0].weight: expected a number from 1 to 1000, found \"0\""},
     {SITE "upstreams: { echo: { servers: [{ url: 'http://x' }] } }\n", 4, 14,
@@ -228,8 +237,9 @@ static const struct bad bad_addresses[] = {
     {"sites: [{ bindings: ['http://127.0.0.1:0'], upstream: 'http://a/b' }]\n", 1, 55,
      "sites[0].upstream: an upstream URL has no path: the path of the request is passed on as it "
      "is"},
-    {"sites: [{ bindings: ['http://127.0.0.1:0'], upstream: 'https://a' }]\n", 1, 55,
-     "sites[0].upstream: https to an upstream is not supported by this version"},
+    {"sites: [{ bindings: ['http://127.0.0.1:0'], upstream: 'https://a/b' }]\n", 1, 55,
+     "sites[0].upstream: an upstream URL has no path: the path of the request is passed on as it "
+     "is"},
     {SITE "    locations: [{ path: /a, upstream: legacy }]\n", 4, 39,
      "sites[0].locations[].upstream: no upstream \"legacy\" under `upstreams`"},
 };
