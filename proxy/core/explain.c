@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/access.h"
+#include "core/identity.h"
 #include "core/identity_headers.h"
 #include "core/route.h"
 
@@ -134,22 +135,20 @@ static void add_headers(const struct snapshot *snapshot, const struct explain_re
 {
     struct identity_facts facts = {
         .forward = &report->access->forward,
+        .server = report->site->server,
         .user = decision->user,
         .password = decision->password,
         .verdict = decision->shows_certificate ? "trusted" : "none",
         .arr_quote_single = snapshot->config->compat.arr_quote_single,
     };
     if (decision->shows_certificate) {
-        const struct verdict *verdict = &report->verdict;
-        struct cert **chain = arena_calloc(arena, VERDICT_PATH_MAX, sizeof *chain);
         facts.leaf = request->presented[0];
-        for (size_t i = 1; i < verdict->path_len; i++) {
-            if (!verdict->path[i].is_anchor)
-                chain[facts.chain_count++] = verdict->path[i].cert;
-        }
-        facts.chain = chain;
+        identity_chain(&report->verdict, arena, &facts.chain, &facts.chain_count);
     }
     identity_headers_add(&facts, arena, &report->headers);
+    /* What explain says is copied into tickets and mails: no password. */
+    if (http_fields_remove(&report->headers, STR("Authorization")) > 0)
+        http_fields_add(&report->headers, arena, STR("Authorization"), STR("Basic (not shown)"));
 }
 
 void explain_make(const struct snapshot *snapshot, const struct explain_request *request,

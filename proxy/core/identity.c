@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "core/client.h"
+#include "core/identity_headers.h"
 #include "core/snapshot.h"
 #include "tls/tls_transport.h"
 
@@ -80,6 +81,26 @@ enum outcome identity_judge(struct client *client, int64_t now)
     return identity->outcome;
 }
 
+static bool forwards_chain(const struct config_site *site)
+{
+    bool found = (site->access.forward.identity & IDENTITY_WITH_CHAIN) != 0;
+    for (size_t i = 0; i < site->location_count && !found; i++)
+        found = (site->locations[i].access.forward.identity & IDENTITY_WITH_CHAIN) != 0;
+    return found;
+}
+
+/* A session keeps the leaf alone. Where the backend is to see the chain and the client brought a
+ * part of it, only another full handshake can show the same chain again. */
+static bool loses_chain(const struct client *client)
+{
+    const struct verdict *verdict = client->identity.verdict;
+    for (size_t i = 1; verdict != NULL && i < verdict->path_len; i++) {
+        if (!verdict->path[i].is_anchor && verdict->path[i].store == CERT_STORE_PRESENTED)
+            return forwards_chain(client->tls_site->config);
+    }
+    return false;
+}
+
 bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts)
 {
     *ret_facts = (struct tls_session_facts){.valid_until = INT64_MAX};
@@ -89,19 +110,33 @@ bool identity_session_facts(struct client *client, struct tls_session_facts *ret
     struct identity *identity = &client->identity;
     if (!identity_has_certificate(identity))
         return true;
-    if (identity_judge(client, clock_wall_s()) != OUTCOME_OK)
+    if (identity_judge(client, clock_wall_s()) != OUTCOME_OK || loses_chain(client))
         return false;
     ret_facts->valid_until = identity->valid_until;
     memcpy(ret_facts->leaf_sha256, identity->presented[0]->sha256, 32);
     return true;
 }
 
-void identity_chain(const struct identity *identity, struct arena *arena,
+const struct verdict *identity_path(struct client *client)
+{
+    struct identity *identity = &client->identity;
+    if (identity->verdict != NULL || !identity->is_resumed)
+        return identity->verdict;
+    const struct verdict *verdict =
+        verdict_cache_get(client->engine->verdicts, client->tls_site->trust, identity->presented,
+                          identity->presented_count, clock_wall_s());
+    if (verdict->outcome == OUTCOME_OK)
+        identity->verdict = verdict;
+    else
+        verdict_unref(verdict);
+    return identity->verdict;
+}
+
+void identity_chain(const struct verdict *verdict, struct arena *arena,
                     struct cert *const **ret_chain, size_t *ret_count)
 {
     *ret_chain = NULL;
     *ret_count = 0;
-    const struct verdict *verdict = identity->verdict;
     if (verdict == NULL || verdict->path_len < 2)
         return;
     struct cert **chain = arena_alloc(arena, verdict->path_len * sizeof *chain);

@@ -108,6 +108,9 @@ static void build_tls(struct snapshot_site *site, const struct config *config,
     };
     site->tls = tls_site_new(&options, config, errors);
     free(names);
+    X509 *server = site->tls == NULL ? NULL : tls_site_certificate(site->tls);
+    if (server != NULL)
+        site->server = cert_from_x509(server);
 }
 
 static void add_places(const struct snapshot *snapshot, struct snapshot_site *site)
@@ -230,6 +233,7 @@ void snapshot_free(struct snapshot *snapshot)
     }
     for (size_t i = 0; i < snapshot->site_count; i++) {
         tls_site_free(snapshot->sites[i].tls);
+        cert_unref(snapshot->sites[i].server);
         trust_free(snapshot->sites[i].trust);
         cert_map_free(snapshot->sites[i].map);
         free(snapshot->sites[i].places);

@@ -27,6 +27,7 @@ struct snapshot_site {
     struct cert_map *map;
     struct snapshot_access *places; /* [0] the site, [1 + n] its n-th location */
     struct tls_site *tls;           /* NULL when the site has no https binding */
+    struct cert *server;            /* its certificate; NULL without tls */
     unsigned char policy[32]; /* sessions and connections of another policy are not honoured */
 };
 
