@@ -219,6 +219,17 @@ static const struct config_table forward_table = {TABLE(config_forward, forward_
     {.name = "anonymous", .type = CONFIG_BOOL, ROW(owner, member.anonymous),                       \
      .doc = "true: without a mapped user the request goes on; false: 401.2; default false "        \
             "when a mapping is configured and certificates are not ignored, else true"},           \
+    {.name = "authorize", .type = CONFIG_ITEMS, .flags = CONFIG_NOT_EMPTY,                         \
+     ROW(owner, member.authorize), COUNT(owner, member.authorize_count), .max = 1000,              \
+     .table = &config_authorize_table,                                                             \
+     .doc = "who may go on, after the certificate and the mapping: rules in order, the first "     \
+            "match wins, no match is 403.12; absent: everybody"},                                  \
+    {.name = "cors_preflight", .type = CONFIG_CHOICE, ROW(owner, member.preflight),                \
+     .words = config_preflight_words, .fallback = "deny",                                          \
+     .doc = "CORS preflights, which browsers send without a certificate: deny (the ordinary "      \
+            "rules), forward (without identity) or answer (see `cors`)"},                          \
+    {.name = "cors", .type = CONFIG_TABLE, ROW(owner, member.cors), .table = &config_cors_table,   \
+     .doc = "what `cors_preflight: answer` allows"},                                               \
     {.name = "forward", .type = CONFIG_TABLE, ROW(owner, member.forward),                          \
      .table = &forward_table, .doc = "what the backend is told"}
 

@@ -98,6 +98,10 @@ static void add_rules(struct explain_report *report, struct arena *arena, bool i
                          ? STR("anonymous: true lets requests without a user in")
                          : STR("anonymous: false demands a user"));
     }
+    if (report->access->authorize_count > 0 && report->outcome == OUTCOME_OK)
+        add_rule(report, arena, STR("authorize: a rule lets this client in"));
+    else if (report->outcome == OUTCOME_NOT_AUTHORIZED)
+        add_rule(report, arena, STR("authorize: a rule refuses this client, or none matched"));
 }
 
 static struct str name_text(struct arena *arena, const struct trust_issuer_name *issuer)
@@ -165,6 +169,7 @@ void explain_make(const struct snapshot *snapshot, const struct explain_request 
     struct access_facts facts = {
         .site = request->site,
         .access = place->config,
+        .authorize = place->authorize,
         .is_tls = request->is_tls,
         .cipher_bits = request->is_tls ? 256 : 0,
         .leaf = request->presented_count > 0 ? request->presented[0] : NULL,
