@@ -160,6 +160,31 @@ struct config_forward {
     bool via;
 };
 
+/* One rule of authorize. Every condition that is given must hold; of a list, any value. */
+struct config_authorize {
+    bool deny;
+    struct config_list user;
+    struct config_list mapping;
+    struct config_list issuer;   /* RFC 4514 */
+    struct config_rule *subject; /* all must match; field is not used */
+    size_t subject_count;
+    struct config_list san_dns;
+    struct config_list san_email;
+    struct config_list san_uri;
+    struct config_list san_ip; /* addresses and networks */
+    struct config_list upn;
+    struct config_list eku;    /* dotted OIDs */
+    struct config_list sha256; /* hex */
+};
+
+enum config_preflight { PREFLIGHT_DENY, PREFLIGHT_FORWARD, PREFLIGHT_ANSWER };
+struct config_cors { /* how preflights are answered */
+    struct config_list origins;
+    struct config_list methods;
+    struct config_list headers;
+    uint64_t max_age_ms;
+};
+
 /* What a path may set; a site is the outermost one. Every value is already inherited from the
  * nearest enclosing location, then the site. */
 struct config_access {
@@ -167,6 +192,10 @@ struct config_access {
     bool require_ssl;
     bool require_128_bit;
     bool anonymous;
+    struct config_authorize *authorize; /* in order; none: everybody who got this far */
+    size_t authorize_count;
+    enum config_preflight preflight;
+    struct config_cors cors;
     struct config_forward forward;
     struct config_value upstream; /* "echo", a URL, or the name of an upstream */
 };

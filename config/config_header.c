@@ -38,6 +38,7 @@ static const struct owned_header owned_headers[] = {
     {"X-Forwarded-For", REPLACED},
     {"X-Forwarded-Proto", REPLACED},
     {"X-Forwarded-Host", REPLACED},
+    {"X-Identity-Omitted", REPLACED},
 };
 
 struct preset_header {
@@ -50,6 +51,30 @@ static const struct preset_header preset_headers[] = {
     {IDENTITY_RFC9440, "rfc9440", "Client-Cert"},
     {IDENTITY_RFC9440_CHAIN, "rfc9440-chain", "Client-Cert"},
     {IDENTITY_RFC9440_CHAIN, "rfc9440-chain", "Client-Cert-Chain"},
+    {IDENTITY_IIS_ARR, "iis-arr", "X-ARR-ClientCert"},
+    {IDENTITY_IIS_ARR, "iis-arr", "X-ARR-SSL"},
+    {IDENTITY_IIS_ARR, "iis-arr", "X-ARR-LOG-ID"},
+    {IDENTITY_XFCC, "xfcc", "X-Forwarded-Client-Cert"},
+    {IDENTITY_NGINX, "nginx", "X-SSL-Client-Verify"},
+    {IDENTITY_NGINX, "nginx", "X-SSL-Client-Cert"},
+    {IDENTITY_NGINX, "nginx", "X-SSL-Client-S-DN"},
+    {IDENTITY_NGINX, "nginx", "X-SSL-Client-I-DN"},
+    {IDENTITY_NGINX, "nginx", "X-SSL-Client-Serial"},
+    {IDENTITY_NGINX, "nginx", "X-SSL-Client-Fingerprint"},
+    {IDENTITY_TRAEFIK, "traefik", "X-Forwarded-Tls-Client-Cert"},
+    {IDENTITY_TRAEFIK, "traefik", "X-Forwarded-Tls-Client-Cert-Info"},
+    {IDENTITY_AWS_ALB, "aws-alb", "X-Amzn-Mtls-Clientcert-Serial-Number"},
+    {IDENTITY_AWS_ALB, "aws-alb", "X-Amzn-Mtls-Clientcert-Issuer"},
+    {IDENTITY_AWS_ALB, "aws-alb", "X-Amzn-Mtls-Clientcert-Subject"},
+    {IDENTITY_AWS_ALB, "aws-alb", "X-Amzn-Mtls-Clientcert-Validity"},
+    {IDENTITY_AWS_ALB, "aws-alb", "X-Amzn-Mtls-Clientcert-Leaf"},
+    {IDENTITY_APACHE, "apache", "SSL_CLIENT_VERIFY"},
+    {IDENTITY_APACHE, "apache", "SSL_CLIENT_S_DN"},
+    {IDENTITY_APACHE, "apache", "SSL_CLIENT_I_DN"},
+    {IDENTITY_APACHE, "apache", "SSL_CLIENT_M_SERIAL"},
+    {IDENTITY_APACHE, "apache", "SSL_CLIENT_V_START"},
+    {IDENTITY_APACHE, "apache", "SSL_CLIENT_V_END"},
+    {IDENTITY_APACHE, "apache", "SSL_CLIENT_CERT"},
 };
 
 const char *const *config_header_fields(void)

@@ -79,6 +79,9 @@ struct config_table {
 
 extern const struct config_table config_server_table;
 extern const struct config_table config_upstream_table;
+extern const struct config_table config_authorize_table;
+extern const struct config_table config_cors_table;
+extern const struct config_word config_preflight_words[];
 extern const struct config_table config_schema; /* the whole file: struct config */
 extern const struct config_table config_schema_site;
 extern const struct config_table config_schema_location;

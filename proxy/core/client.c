@@ -87,6 +87,7 @@ void client_free(struct client *client)
     assert(client->state == CLIENT_CLOSED);
     if (client->exchange != NULL)
         exchange_free(client->exchange);
+    identity_cache_clear(&client->told);
     identity_clear(&client->identity);
     free(client);
 }

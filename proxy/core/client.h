@@ -11,6 +11,7 @@
 #include "core/engine_internal.h"
 #include "core/exchange.h"
 #include "core/identity.h"
+#include "core/identity_headers.h"
 #include "core/stream.h"
 #include "http/http1_body.h"
 
@@ -33,6 +34,7 @@ struct client {
     struct stream stream;
     struct deadline deadline;
     struct identity identity;
+    struct identity_cache told;           /* what backends are told of it, rendered */
     const struct snapshot_site *tls_site; /* chosen by SNI; NULL without TLS */
     struct exchange *exchange;            /* the current one, or NULL */
     struct http1_body body;               /* of the current request */

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "core/access.h"
 #include "core/client.h"
+#include "core/cors.h"
 #include "core/error_page.h"
 #include "core/headers.h"
 #include "core/refusal_log.h"
@@ -139,6 +140,30 @@ static enum outcome judge(void *arg)
     return identity_judge(x->client, clock_wall_s());
 }
 
+enum preflight_step { PREFLIGHT_ORDINARY, PREFLIGHT_GOES_ON, PREFLIGHT_ANSWERED };
+
+/* A preflight comes before any certificate: what is not about certificates and users still holds,
+ * and nothing of the client is told to the backend. */
+static enum preflight_step try_preflight(struct exchange *x, struct access_facts facts)
+{
+    const struct config_access *access = x->place->config;
+    bool is_answered = access->preflight == PREFLIGHT_ANSWER;
+    if (access->preflight == PREFLIGHT_DENY || !cors_is_preflight(&x->request) ||
+        (is_answered && !cors_allows_origin(&access->cors, &x->request)))
+        return PREFLIGHT_ORDINARY;
+    struct config_access open = *access;
+    open.client_certificate = CLIENT_CERT_IGNORE;
+    open.anonymous = true;
+    facts.access = &open;
+    facts.authorize = NULL;
+    if (access_decide(&facts).outcome != OUTCOME_OK)
+        return PREFLIGHT_ORDINARY;
+    if (!is_answered)
+        return PREFLIGHT_GOES_ON;
+    cors_answer(x);
+    return PREFLIGHT_ANSWERED;
+}
+
 static bool is_allowed(struct exchange *x)
 {
     struct client *client = x->client;
@@ -146,12 +171,16 @@ static bool is_allowed(struct exchange *x)
     struct access_facts facts = {
         .site = x->site,
         .access = x->place->config,
+        .authorize = x->place->authorize,
         .is_tls = is_tls,
         .cipher_bits = is_tls ? tls_transport_cipher_bits(&client->stream.transport) : 0,
         .leaf = identity_has_certificate(&client->identity) ? client->identity.presented[0] : NULL,
         .judge = judge,
         .judge_arg = x,
     };
+    enum preflight_step step = try_preflight(x, facts);
+    if (step != PREFLIGHT_ORDINARY)
+        return step == PREFLIGHT_GOES_ON;
     struct access_decision decision = access_decide(&facts);
     x->shows_certificate = decision.shows_certificate;
     x->user = decision.user;

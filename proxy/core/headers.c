@@ -99,31 +99,54 @@ static struct str via_value(struct exchange *x)
 static struct identity_facts identity_of(struct exchange *x, const char *client_ip)
 {
     const struct client *client = x->client;
-    const struct identity *identity = &client->identity;
     bool is_tls = client_is_tls(client);
     const struct transport *transport = &client->stream.transport;
-    struct identity_facts facts = {
+    return (struct identity_facts){
         .forward = &x->place->config->forward,
+        .leaf = x->shows_certificate ? client->identity.presented[0] : NULL,
+        .server = is_tls ? x->site->server : NULL,
         .user = x->user,
         .password = x->password,
         .verdict = x->shows_certificate ? "trusted" : "none",
         .tls_version = is_tls ? tls_transport_version(transport) : NULL,
         .cipher = is_tls ? tls_transport_cipher(transport) : NULL,
+        .cipher_bits = is_tls ? tls_transport_cipher_bits(transport) : 0,
         .client_ip = client_ip,
         .request_id = x->id,
         .arr_quote_single = x->engine->snapshot->config->compat.arr_quote_single,
     };
-    if (x->shows_certificate) {
-        facts.leaf = identity->presented[0];
-        if ((facts.forward->identity & IDENTITY_RFC9440_CHAIN) != 0)
-            identity_chain(x->client, &x->arena, &facts.chain, &facts.chain_count);
+}
+
+static void add_identity(struct exchange *x, const char *client_ip, struct http_fields *fields)
+{
+    struct identity_facts facts = identity_of(x, client_ip);
+    bool has_chain = x->shows_certificate && (facts.forward->identity & IDENTITY_WITH_CHAIN) != 0;
+    const struct verdict *verdict = has_chain ? identity_path(x->client) : NULL;
+    const struct http_fields *known = identity_cache_find(&x->client->told, &facts, verdict);
+    struct http_fields made = {0};
+    if (known == NULL) {
+        identity_chain(verdict, &x->arena, &facts.chain, &facts.chain_count);
+        identity_headers_add_lasting(&facts, &x->arena, &made);
+        identity_cache_add(&x->client->told, &facts, verdict, &made);
+        known = &made;
     }
-    return facts;
+    for (size_t i = 0; i < known->count; i++)
+        http_fields_add(fields, &x->arena, known->items[i].name, known->items[i].value);
+    identity_headers_add_fresh(&facts, &x->arena, fields);
+}
+
+/* ARR: the address with its port, IPv6 in brackets. */
+static struct str forwarded_for(struct exchange *x, const char *client_ip)
+{
+    char text[ADDR_TEXT_SIZE];
+    if ((x->place->config->forward.identity & IDENTITY_IIS_ARR) == 0)
+        return str_of(client_ip);
+    return arena_copy(&x->arena, str_of(addr_format(&x->client->peer, text)));
 }
 
 static void add_forwarded(struct exchange *x, const char *client_ip, struct http_fields *fields)
 {
-    http_fields_add(fields, &x->arena, STR("X-Forwarded-For"), str_of(client_ip));
+    http_fields_add(fields, &x->arena, STR("X-Forwarded-For"), forwarded_for(x, client_ip));
     http_fields_add(fields, &x->arena, STR("X-Forwarded-Proto"),
                     client_is_tls(x->client) ? STR("https") : STR("http"));
     struct str host = x->uri.form == URI_ABSOLUTE ? x->uri.authority : x->request.host;
@@ -161,8 +184,7 @@ void headers_for_upstream(struct exchange *x, struct str upstream_host)
     add_forwarded(x, client_ip.ptr, fields);
     if (x->place->config->forward.via)
         http_fields_add(fields, &x->arena, STR("Via"), via_value(x));
-    struct identity_facts facts = identity_of(x, client_ip.ptr);
-    identity_headers_add(&facts, &x->arena, fields);
+    add_identity(x, client_ip.ptr, fields);
 }
 
 void headers_for_interim(struct exchange *x, const struct http_response *response,

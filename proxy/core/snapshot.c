@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "config/config_load.h"
+#include "core/authorize.h"
 #include "core/identity_headers.h"
 #include "core/upstream.h"
 #include "observe/access_log.h"
@@ -109,6 +110,25 @@ static void build_tls(struct snapshot_site *site, const struct config *config,
     };
     site->tls = tls_site_new(&options, config, errors);
     free(names);
+    X509 *server = site->tls == NULL ? NULL : tls_site_certificate(site->tls);
+    if (server != NULL)
+        site->server = cert_from_x509(server);
+}
+
+static const struct authorize *add_authorize(struct snapshot_site *site,
+                                             const struct config_access *access,
+                                             struct error_list *errors)
+{
+    for (size_t i = 0; i < site->authorize_count; i++) {
+        if (site->authorizes[i].config == access->authorize)
+            return site->authorizes[i].compiled;
+    }
+    site->authorizes =
+        xreallocarray(site->authorizes, site->authorize_count + 1, sizeof *site->authorizes);
+    struct snapshot_authorize *added = &site->authorizes[site->authorize_count++];
+    added->config = access->authorize;
+    added->compiled = authorize_new(access, errors);
+    return added->compiled;
 }
 
 static void add_places(const struct snapshot *snapshot, struct snapshot_site *site)
@@ -127,6 +147,8 @@ static void build_site(struct snapshot *snapshot, struct snapshot_site *site,
 {
     site->config = config;
     add_places(snapshot, site);
+    for (size_t i = 0; i <= config->location_count; i++)
+        site->places[i].authorize = add_authorize(site, site->places[i].config, errors);
     site->map = cert_map_new(config, snapshot->config, errors);
     if (!has_https(config))
         return;
@@ -233,9 +255,13 @@ void snapshot_free(struct snapshot *snapshot)
     }
     for (size_t i = 0; i < snapshot->site_count; i++) {
         tls_site_free(snapshot->sites[i].tls);
+        cert_unref(snapshot->sites[i].server);
         trust_free(snapshot->sites[i].trust);
         cert_map_free(snapshot->sites[i].map);
         free(snapshot->sites[i].places);
+        for (size_t j = 0; j < snapshot->sites[i].authorize_count; j++)
+            authorize_free(snapshot->sites[i].authorizes[j].compiled);
+        free(snapshot->sites[i].authorizes);
     }
     for (size_t i = 0; i < snapshot->upstream_count; i++)
         snapshot_upstream_clear(&snapshot->upstreams[i]);

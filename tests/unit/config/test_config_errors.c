@@ -95,7 +95,8 @@ static const struct bad bad_values[] = {
     {SITE "    tls: { min_version: '1.3', max_version: '1.2' }\n", 4, 25,
      "sites[0].tls.min_version: is higher than `max_version`"},
     {SITE "    forward: { identity: rfc9440 }\n", 4, 26,
-     "sites[0].forward.identity: expected a list of rfc9440, rfc9440-chain, found \"rfc9440\""},
+     "sites[0].forward.identity: expected a list of rfc9440, rfc9440-chain, iis-arr, "
+     "xfcc, nginx, traefik, aws-alb, apache, found \"rfc9440\""},
     {SITE "    forward: { identity: [rfc9440, rfc9440] }\n", 4, 36,
      "sites[0].forward.identity[1]: `rfc9440` is given twice"},
     {SITE "    mapping: { one_to_one: [{ user: a, certificate: 'sha256:12' }] }\n", 4, 53,
