@@ -220,7 +220,9 @@ static const struct config_table forward_table = {TABLE(config_forward, forward_
      .doc = "true: without a mapped user the request goes on; false: 401.2; default false "        \
             "when a mapping is configured and certificates are not ignored, else true"},           \
     {.name = "forward", .type = CONFIG_TABLE, ROW(owner, member.forward),                          \
-     .table = &forward_table, .doc = "what the backend is told"}
+     .table = &forward_table, .doc = "what the backend is told"},                                  \
+    {.name = "errors", .type = CONFIG_TABLE, ROW(owner, member.errors),                            \
+     .table = &config_errors_table, .doc = "`httpErrors`: what a refused client is shown"}
 
 static const struct config_key location_rows[] = {
     {.name = "path", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED, ROW(config_location, path),

@@ -28,6 +28,7 @@ struct client {
     struct engine *engine;
     const struct engine_listener *listener;
     struct addr peer;
+    struct addr local; /* the address the peer connected to, never a wildcard */
     enum client_state state;
     struct stream stream;
     struct deadline deadline;

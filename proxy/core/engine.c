@@ -129,7 +129,6 @@ static void init_listeners(struct engine *engine, const struct engine_options *o
         listener->engine = engine;
         listener->binding = &snapshot->bindings[i];
         listener->addr = options->listen_addrs[i];
-        (void)addr_format_host(&listener->addr, listener->host_text);
         listener->listener =
             listener_new(options->base, options->listen_fds[i], accepted, listener);
     }

@@ -29,7 +29,6 @@ struct engine_listener {
     const struct snapshot_binding *binding;
     struct addr addr; /* with the real port */
     struct listener *listener;
-    char host_text[ADDR_TEXT_SIZE]; /* for the log */
 };
 
 struct engine {

@@ -326,13 +326,14 @@ static void write_access_log(const struct exchange *x, bool client_is_gone)
     const struct outcome_info *info = outcome_info(x->outcome);
     const struct client *client = x->client;
     char client_ip[ADDR_TEXT_SIZE];
+    char server_ip[ADDR_TEXT_SIZE];
     struct str target = x->request.target;
     size_t query = str_find(target, '?');
     struct access_record record = {
         .wall_s = clock_wall_s(),
         .site = str_of(x->site == NULL ? NULL : x->site->config->name),
-        .server_ip = str_of(client->listener->host_text),
-        .server_port = addr_port(&client->listener->addr),
+        .server_ip = str_of(addr_format_host(&client->local, server_ip)),
+        .server_port = addr_port(&client->local),
         .method = x->request.method,
         .uri_stem = str_make(target.ptr, query),
         .uri_query = query < target.len ? str_skip(target, query + 1) : (struct str){NULL, 0},

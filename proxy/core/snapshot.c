@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "config/config_load.h"
+#include "core/error_page_files.h"
 #include "core/identity_headers.h"
 #include "core/upstream.h"
 #include "observe/access_log.h"
@@ -205,6 +206,7 @@ struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *key
     snapshot->config = config;
     add_upstreams(snapshot, errors);
     snapshot->identity_names = identity_names_new(config);
+    snapshot->error_pages = error_page_files_new(config, errors);
     snapshot->access_fields = access_log_fields(&config->log.access_fields, errors);
     snapshot->sites = xcalloc(config->site_count, sizeof *snapshot->sites);
     snapshot->site_count = config->site_count;
@@ -238,6 +240,7 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot->sites);
     free(snapshot->upstreams);
     identity_names_free(snapshot->identity_names);
+    error_page_files_free(snapshot->error_pages);
     config_free(snapshot->config);
     free(snapshot);
 }

@@ -40,6 +40,7 @@ struct snapshot_binding { /* one listening address; several sites may share it *
     struct tls_listener *tls; /* NULL for http */
 };
 
+struct error_page_files;  /* core/error_page_files.h */
 struct identity_names;    /* core/identity_headers.h */
 struct snapshot_upstream; /* core/upstream.h */
 
@@ -52,6 +53,7 @@ struct snapshot {
     struct snapshot_upstream *upstreams; /* named and inline ones */
     size_t upstream_count;
     struct identity_names *identity_names; /* fields no client may send through */
+    struct error_page_files *error_pages;
     unsigned access_fields;
     bool is_backend; /* the echo command: shows requests as they came */
 };

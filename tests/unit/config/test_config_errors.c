@@ -124,7 +124,7 @@ static const struct bad bad_keys[] = {
      "sites[0].require-ssl: unknown key; did you mean `require_ssl`?"},
     {SITE "    trust: { revocation: { chekc: true } }\n", 4, 28,
      "sites[0].trust.revocation.chekc: unknown key; did you mean `check`?"},
-    {SITE "    errors: {}\n", 4, 5, "sites[0].errors: unknown key"},
+    {SITE "    colours: {}\n", 4, 5, "sites[0].colours: unknown key"},
     {SITE "    locations: [{ path: /a, trust: {} }]\n", 4, 29,
      "sites[0].locations[0].trust: unknown key here; it is known as `sites[].trust`"},
     {SITE "    accounts: { a: {}, b: {}, a: {} }\n", 4, 31,
