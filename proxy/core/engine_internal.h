@@ -48,6 +48,7 @@ struct engine {
     struct upstream_group *groups; /* one for each snapshot upstream, same order */
     struct verdict_cache *verdicts;
     struct access_log *access_log;
+    char computer[65]; /* this machine's name, for the log (gethostname(2): at most 64 bytes) */
     struct refusal_log *refusals;
     struct event tick; /* flushes the access log */
     uint64_t next_request_id;

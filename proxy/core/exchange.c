@@ -32,7 +32,6 @@ static struct exchange *exchange_new(struct client *client, const struct client_
     x->client_ops = ops;
     x->started_ms = clock_monotonic_ms();
     x->started_wall_s = clock_wall_s();
-    x->bytes_read_before = client->stream.bytes_read;
     x->bytes_written_before = client->stream.bytes_written;
     engine_request_id(x->engine, x->id);
     return x;
@@ -321,16 +320,35 @@ static struct str field_value(const struct exchange *x, struct str name)
 #define WIN32_NETNAME_DELETED 64
 #define WIN32_ACCESS_DENIED   5
 
+/* What was read since the last request, without what is left for the next one. */
+static uint64_t take_bytes_received(const struct exchange *x)
+{
+    struct client *client = x->client;
+    size_t rest = x->must_close ? 0 : stream_input(&client->stream).len;
+    uint64_t consumed = client->stream.bytes_read - rest;
+    uint64_t received = consumed - client->bytes_logged;
+    client->bytes_logged = consumed;
+    return received;
+}
+
 static void write_access_log(const struct exchange *x, bool client_is_gone)
 {
     const struct outcome_info *info = outcome_info(x->outcome);
     const struct client *client = x->client;
+    int64_t wall_ms = clock_wall_ms();
     char client_ip[ADDR_TEXT_SIZE];
     char server_ip[ADDR_TEXT_SIZE];
     struct str target = x->request.target;
     size_t query = str_find(target, '?');
     struct access_record record = {
-        .wall_s = clock_wall_s(),
+        .wall_s = wall_ms / 1000,
+        .wall_ms = wall_ms,
+        .computer = str_of(x->engine->computer),
+        .request_id = str_of(x->id),
+        .reason = str_of(info->reason),
+        .tls_version = client_is_tls(client)
+                           ? str_of(tls_transport_version(&client->stream.transport))
+                           : (struct str){NULL, 0},
         .site = str_of(x->site == NULL ? NULL : x->site->config->name),
         .server_ip = str_of(addr_format_host(&client->local, server_ip)),
         .server_port = addr_port(&client->local),
@@ -351,7 +369,7 @@ static void write_access_log(const struct exchange *x, bool client_is_gone)
                 : info->substatus,
         .win32 = info->win32,
         .bytes_sent = client->stream.bytes_written - x->bytes_written_before,
-        .bytes_received = client->stream.bytes_read - x->bytes_read_before,
+        .bytes_received = take_bytes_received(x),
         .time_taken_ms = clock_monotonic_ms() - x->started_ms,
     };
     if (client_is_gone && (record.win32 == 0 || record.win32 == WIN32_ACCESS_DENIED))

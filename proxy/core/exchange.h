@@ -90,7 +90,7 @@ struct exchange {
     enum outcome outcome;
     uint64_t started_ms;
     int64_t started_wall_s;
-    uint64_t bytes_read_before, bytes_written_before; /* of the connection */
+    uint64_t bytes_written_before; /* of the connection */
     char id[ENGINE_REQUEST_ID_SIZE];
 };
 

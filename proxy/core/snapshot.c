@@ -207,7 +207,7 @@ struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *key
     add_upstreams(snapshot, errors);
     snapshot->identity_names = identity_names_new(config);
     snapshot->error_pages = error_page_files_new(config, errors);
-    snapshot->access_fields = access_log_fields(&config->log.access_fields, errors);
+    snapshot->access_fields = access_log_configured(&config->log, errors);
     snapshot->sites = xcalloc(config->site_count, sizeof *snapshot->sites);
     snapshot->site_count = config->site_count;
     for (size_t i = 0; i < config->site_count; i++)
