@@ -95,7 +95,8 @@ static bool has_host(struct str url)
 static const char *check_redirect(struct str text)
 {
     struct str suffix = STR(CONFIG_REDIRECT_TARGET);
-    bool has_target = text.len >= suffix.len && str_ends_with_icase(text, suffix);
+    bool has_target =
+        text.len > suffix.len && str_equal(str_skip(text, text.len - suffix.len), suffix);
     struct str fixed = has_target ? str_make(text.ptr, text.len - suffix.len) : text;
     if (!is_uri_text(fixed))
         return "a redirect is ASCII without blanks; " CONFIG_REDIRECT_TARGET

@@ -8,8 +8,11 @@
 #include "core/access.h"
 #include "core/client.h"
 #include "core/error_page.h"
+#include "core/header_edit.h"
 #include "core/headers.h"
+#include "core/redirect.h"
 #include "core/refusal_log.h"
+#include "core/rewrite.h"
 #include "core/route.h"
 #include "core/snapshot.h"
 #include "core/upstream.h"
@@ -161,6 +164,20 @@ static bool is_allowed(struct exchange *x)
     return false;
 }
 
+static bool rewrite(struct exchange *x)
+{
+    struct rewritten rewritten;
+    if (!rewrite_path(&x->place->config->rewrite, x->site->config->locations_case_sensitive,
+                      x->uri.path, &x->arena, &rewritten)) {
+        log_bad_request(x, "without its prefix the path would start with two slashes");
+        exchange_refuse(x, OUTCOME_BAD_REQUEST);
+        return false;
+    }
+    x->upstream_path = rewritten.path;
+    x->is_stripped = rewritten.is_stripped;
+    return true;
+}
+
 void exchange_begin(struct client *client, const struct client_ops *ops, struct arena *arena,
                     struct str head, struct exchange **ret_exchange)
 {
@@ -185,7 +202,7 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
         refuse_and_close(x, OUTCOME_CONTENT_TOO_LARGE, "the body is longer than allowed");
         return;
     }
-    if (!is_allowed(x))
+    if (redirect_to_https(x) || !is_allowed(x) || redirect_elsewhere(x) || !rewrite(x))
         return;
     x->group = &x->engine->groups[x->place->upstream];
     upstream_start(x);
@@ -297,17 +314,24 @@ void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const ch
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
+void exchange_answer(struct exchange *x, struct str body)
+{
+    x->discard_body = true;
+    if (x->place != NULL)
+        header_edit_response(&x->place->config->response_headers, true, client_is_tls(x->client),
+                             &x->arena, &x->response.fields);
+    x->client_ops->start_response(x);
+    (void)x->client_ops->send_body(x, body);
+    x->client_ops->end_response(x);
+}
+
 void exchange_refuse(struct exchange *x, enum outcome outcome)
 {
     let_go_of_upstream(x);
     x->outcome = outcome;
-    x->discard_body = true;
     if (outcome_info(outcome)->reason != NULL)
         refusal_log_write(x->engine->refusals, x, outcome);
-    struct str page = error_page_make(x, outcome);
-    x->client_ops->start_response(x);
-    (void)x->client_ops->send_body(x, page);
-    x->client_ops->end_response(x);
+    exchange_answer(x, error_page_make(x, outcome));
 }
 
 static struct str field_value(const struct exchange *x, struct str name)

@@ -9,7 +9,9 @@
 #include "base/mem.h"
 #include "config/config_load.h"
 #include "core/error_page_files.h"
+#include "core/header_edit.h"
 #include "core/identity_headers.h"
+#include "core/redirect.h"
 #include "core/upstream.h"
 #include "observe/access_log.h"
 
@@ -206,6 +208,8 @@ struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *key
     snapshot->config = config;
     add_upstreams(snapshot, errors);
     snapshot->identity_names = identity_names_new(config);
+    header_edit_check(snapshot, errors);
+    redirect_check(snapshot, errors);
     snapshot->error_pages = error_page_files_new(config, errors);
     snapshot->access_fields = access_log_configured(&config->log, errors);
     snapshot->sites = xcalloc(config->site_count, sizeof *snapshot->sites);
@@ -256,8 +260,8 @@ static bool same_site(const struct snapshot_site *a, const struct snapshot_site 
     if (memcmp(a->policy, b->policy, sizeof a->policy) != 0 || reads_mapping_files(a->config) ||
         (a->trust == NULL) != (b->trust == NULL))
         return false;
-    return a->trust == NULL || memcmp(trust_revocation_digest(a->trust),
-                                      trust_revocation_digest(b->trust), 32) == 0;
+    return a->trust == NULL ||
+           memcmp(trust_revocation_digest(a->trust), trust_revocation_digest(b->trust), 32) == 0;
 }
 
 bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b)

@@ -18,7 +18,7 @@ struct logs { /* start from LOGS_INIT */
     const struct config *config; /* borrowed: paths and format */
     unsigned access_fields;
     int64_t access_day; /* of the file that is open; log.access.daily */
-    bool is_journal; /* the error log is stderr and stderr is the journal */
+    bool is_journal;    /* the error log is stderr and stderr is the journal */
 };
 
 #define LOGS_INIT ((struct logs){.error_fd = -1, .access_fd = -1})

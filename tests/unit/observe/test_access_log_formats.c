@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -134,7 +135,7 @@ static unsigned configured(enum config_access_format format, bool daily, char *p
     struct config_log config = {
         .access_path = {.text = path}, .access_format = format, .access_daily = daily};
     if (column != NULL) {
-        (void)strncpy(name, column, sizeof name - 1);
+        (void)snprintf(name, sizeof name, "%s", column);
         config.access_fields = (struct config_list){.items = &item, .count = 1, .is_set = true};
     }
     unsigned fields = access_log_configured(&config, &errors);
