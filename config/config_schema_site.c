@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "config/config_header.h"
+#include "config/config_pages.h"
 #include "config/config_rows.h"
 
 /* A row is a paragraph; the formatter would make it one line or ten. */
@@ -231,7 +232,23 @@ static const struct config_table forward_table = {TABLE(config_forward, forward_
     {.name = "cors", .type = CONFIG_TABLE, ROW(owner, member.cors), .table = &config_cors_table,   \
      .doc = "what `cors_preflight: answer` allows"},                                               \
     {.name = "forward", .type = CONFIG_TABLE, ROW(owner, member.forward),                          \
-     .table = &forward_table, .doc = "what the backend is told"}
+     .table = &forward_table, .doc = "what the backend is told"},                                  \
+    {.name = "errors", .type = CONFIG_TABLE, ROW(owner, member.errors),                            \
+     .table = &config_errors_table, .doc = "`httpErrors`: what a refused client is shown"},        \
+    {.name = "redirect", .type = CONFIG_TEXT, .flags = CONFIG_NULLABLE,                            \
+     ROW(owner, member.redirect.to), .words = config_redirect_words, .fallback = "null",           \
+     .after = config_redirect_after,                                                               \
+     .doc = "https: plain http requests go to the https binding, or to the port in https:PORT; "   \
+            "a URL or a path: all requests go there"},                                             \
+    {.name = "redirect_status", .type = CONFIG_CHOICE, ROW(owner, member.redirect.status),         \
+     .words = config_redirect_status_words,                                                        \
+     .doc = "default 308 for https, 302 for a URL or a path"},                                     \
+    {.name = "rewrite", .type = CONFIG_TABLE, ROW(owner, member.rewrite),                          \
+     .table = &config_rewrite_table, .doc = "the path that the backend sees"},                     \
+    {.name = "request_headers", .type = CONFIG_TABLE, ROW(owner, member.request_headers),          \
+     .table = &config_request_headers_table, .doc = "changes to what the backend is sent"},        \
+    {.name = "response_headers", .type = CONFIG_TABLE, ROW(owner, member.response_headers),        \
+     .table = &config_response_headers_table, .doc = "changes to what the client is sent"}
 
 static const struct config_key location_rows[] = {
     {.name = "path", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED, ROW(config_location, path),

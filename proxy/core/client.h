@@ -30,6 +30,7 @@ struct client {
     struct engine *engine;
     const struct engine_listener *listener;
     struct addr peer;
+    struct addr local; /* the address the peer connected to, never a wildcard */
     enum client_state state;
     struct stream stream;
     struct deadline deadline;
@@ -46,7 +47,7 @@ struct client {
     bool close_after;                     /* no request after the current one */
     bool is_due;                          /* the deadline of CLIENT_EXCHANGE runs */
     uint64_t progress;                    /* bytes in and out when the deadline was last moved */
-    uint64_t bytes_accounted;             /* of what was read: those the log has seen */
+    uint64_t bytes_logged;                /* of stream.bytes_read: they belong to past requests */
     uint64_t drained_bytes;               /* read and dropped while lingering or after a refusal */
 };
 

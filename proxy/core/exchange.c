@@ -9,8 +9,11 @@
 #include "core/client.h"
 #include "core/cors.h"
 #include "core/error_page.h"
+#include "core/header_edit.h"
 #include "core/headers.h"
+#include "core/redirect.h"
 #include "core/refusal_log.h"
+#include "core/rewrite.h"
 #include "core/route.h"
 #include "core/snapshot.h"
 #include "core/tunnel_upgrade.h"
@@ -191,6 +194,20 @@ static bool is_allowed(struct exchange *x)
     return false;
 }
 
+static bool rewrite(struct exchange *x)
+{
+    struct rewritten rewritten;
+    if (!rewrite_path(&x->place->config->rewrite, x->site->config->locations_case_sensitive,
+                      x->uri.path, &x->arena, &rewritten)) {
+        log_bad_request(x, "without its prefix the path would start with two slashes");
+        exchange_refuse(x, OUTCOME_BAD_REQUEST);
+        return false;
+    }
+    x->upstream_path = rewritten.path;
+    x->is_stripped = rewritten.is_stripped;
+    return true;
+}
+
 void exchange_begin(struct client *client, const struct client_ops *ops, struct arena *arena,
                     struct str head, struct exchange **ret_exchange)
 {
@@ -216,7 +233,7 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
         refuse_and_close(x, OUTCOME_CONTENT_TOO_LARGE, "the body is longer than allowed");
         return;
     }
-    if (!is_allowed(x))
+    if (redirect_to_https(x) || !is_allowed(x) || redirect_elsewhere(x) || !rewrite(x))
         return;
     x->group = &x->engine->groups[x->place->upstream];
     upstream_start(x);
@@ -342,17 +359,24 @@ void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const ch
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
+void exchange_answer(struct exchange *x, struct str body)
+{
+    x->discard_body = true;
+    if (x->place != NULL)
+        header_edit_response(&x->place->config->response_headers, true, client_is_tls(x->client),
+                             &x->arena, &x->response.fields);
+    x->client_ops->start_response(x);
+    (void)x->client_ops->send_body(x, body);
+    x->client_ops->end_response(x);
+}
+
 void exchange_refuse(struct exchange *x, enum outcome outcome)
 {
     let_go_of_upstream(x);
     x->outcome = outcome;
-    x->discard_body = true;
     if (outcome_info(outcome)->reason != NULL)
         refusal_log_write(x->engine->refusals, x, outcome);
-    struct str page = error_page_make(x, outcome);
-    x->client_ops->start_response(x);
-    (void)x->client_ops->send_body(x, page);
-    x->client_ops->end_response(x);
+    exchange_answer(x, error_page_make(x, outcome));
 }
 
 static struct str field_value(const struct exchange *x, struct str name)
@@ -365,12 +389,14 @@ static struct str field_value(const struct exchange *x, struct str name)
 #define WIN32_NETNAME_DELETED 64
 #define WIN32_ACCESS_DENIED   5
 
-/* Bytes of this request: what was read and consumed since the one before. */
-static uint64_t take_received(struct client *client)
+/* What was read since the last request, without what is left for the next one. */
+static uint64_t take_bytes_received(const struct exchange *x)
 {
-    uint64_t consumed = client->stream.bytes_read - stream_input(&client->stream).len;
-    uint64_t received = consumed - client->bytes_accounted;
-    client->bytes_accounted = consumed;
+    struct client *client = x->client;
+    size_t rest = x->must_close ? 0 : stream_input(&client->stream).len;
+    uint64_t consumed = client->stream.bytes_read - rest;
+    uint64_t received = consumed - client->bytes_logged;
+    client->bytes_logged = consumed;
     return received;
 }
 
@@ -378,14 +404,23 @@ static void write_access_log(const struct exchange *x, bool client_is_gone)
 {
     const struct outcome_info *info = outcome_info(x->outcome);
     struct client *client = x->client;
+    int64_t wall_ms = clock_wall_ms();
     char client_ip[ADDR_TEXT_SIZE];
+    char server_ip[ADDR_TEXT_SIZE];
     struct str target = x->request.target;
     size_t query = str_find(target, '?');
     struct access_record record = {
-        .wall_s = clock_wall_s(),
+        .wall_s = wall_ms / 1000,
+        .wall_ms = wall_ms,
+        .computer = str_of(x->engine->computer),
+        .request_id = str_of(x->id),
+        .reason = str_of(info->reason),
+        .tls_version = client_is_tls(client)
+                           ? str_of(tls_transport_version(&client->stream.transport))
+                           : (struct str){NULL, 0},
         .site = str_of(x->site == NULL ? NULL : x->site->config->name),
-        .server_ip = str_of(client->listener->host_text),
-        .server_port = addr_port(&client->listener->addr),
+        .server_ip = str_of(addr_format_host(&client->local, server_ip)),
+        .server_port = addr_port(&client->local),
         .method = x->request.method,
         .uri_stem = str_make(target.ptr, query),
         .uri_query = query < target.len ? str_skip(target, query + 1) : (struct str){NULL, 0},
@@ -403,7 +438,7 @@ static void write_access_log(const struct exchange *x, bool client_is_gone)
                 : info->substatus,
         .win32 = info->win32,
         .bytes_sent = client->stream.bytes_written - x->bytes_written_before,
-        .bytes_received = take_received(client),
+        .bytes_received = take_bytes_received(x),
         .time_taken_ms = clock_monotonic_ms() - x->started_ms,
     };
     if (client_is_gone && (record.win32 == 0 || record.win32 == WIN32_ACCESS_DENIED))

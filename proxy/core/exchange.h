@@ -75,6 +75,8 @@ struct exchange {
 
     struct upstream_group *group;
     struct http_fields upstream_fields;
+    struct str upstream_path; /* canonical, after rewrite */
+    bool is_stripped;         /* rewrite.strip_prefix was taken off */
     struct str upstream_target;
     unsigned attempts;         /* connections that it was given */
     unsigned upstream_retries; /* those that went to another server after a failure */
@@ -133,6 +135,8 @@ void exchange_response_end(struct exchange *x);
 /* Before the response's head: answered with the outcome; after it: aborted. */
 void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const char *detail);
 
+/* Answers with x->response, which is complete, and this body. */
+void exchange_answer(struct exchange *x, struct str body);
 /* Answers with the outcome's page; the upstream, if any, is cancelled. */
 void exchange_refuse(struct exchange *x, enum outcome outcome);
 /* The upstream side lets go of a complete exchange (its connection is back in the pool). */

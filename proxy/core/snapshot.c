@@ -9,7 +9,10 @@
 #include "base/mem.h"
 #include "config/config_load.h"
 #include "core/authorize.h"
+#include "core/error_page_files.h"
+#include "core/header_edit.h"
 #include "core/identity_headers.h"
+#include "core/redirect.h"
 #include "core/upstream.h"
 #include "observe/access_log.h"
 #include "tls/tls_ticket.h"
@@ -231,7 +234,10 @@ struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *key
     snapshot->config = config;
     add_upstreams(snapshot, errors);
     snapshot->identity_names = identity_names_new(config);
-    snapshot->access_fields = access_log_fields(&config->log.access_fields, errors);
+    header_edit_check(snapshot, errors);
+    redirect_check(snapshot, errors);
+    snapshot->error_pages = error_page_files_new(config, errors);
+    snapshot->access_fields = access_log_configured(&config->log, errors);
     snapshot->sites = xcalloc(config->site_count, sizeof *snapshot->sites);
     snapshot->site_count = config->site_count;
     for (size_t i = 0; i < config->site_count; i++)
@@ -270,6 +276,7 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot->upstreams);
     tls_ticket_file_free(snapshot->ticket_file);
     identity_names_free(snapshot->identity_names);
+    error_page_files_free(snapshot->error_pages);
     config_free(snapshot->config);
     free(snapshot);
 }

@@ -50,6 +50,7 @@ struct snapshot_binding { /* one listening address; several sites may share it *
 };
 
 struct authorize;         /* core/authorize.h */
+struct error_page_files;  /* core/error_page_files.h */
 struct identity_names;    /* core/identity_headers.h */
 struct snapshot_upstream; /* core/upstream.h */
 
@@ -63,6 +64,7 @@ struct snapshot {
     size_t upstream_count;
     struct tls_ticket_file *ticket_file; /* NULL: this machine's own keys */
     struct identity_names *identity_names; /* fields no client may send through */
+    struct error_page_files *error_pages;
     unsigned access_fields;
     bool is_backend; /* the echo command: shows requests as they came */
 };
