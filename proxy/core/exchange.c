@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/exchange.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -9,6 +10,7 @@
 #include "core/client.h"
 #include "core/error_page.h"
 #include "core/headers.h"
+#include "core/late_certificate.h"
 #include "core/refusal_log.h"
 #include "core/route.h"
 #include "core/snapshot.h"
@@ -42,6 +44,7 @@ void exchange_free(struct exchange *x)
 {
     /* The exchange lives in its own arena. */
     struct arena arena = x->arena;
+    free(x->read_ahead.bytes);
     arena_clear(&arena);
 }
 
@@ -149,6 +152,7 @@ static bool is_allowed(struct exchange *x)
         .is_tls = is_tls,
         .cipher_bits = is_tls ? tls_transport_cipher_bits(&client->stream.transport) : 0,
         .leaf = identity_has_certificate(&client->identity) ? client->identity.presented[0] : NULL,
+        .may_ask = late_certificate_is_open(client),
         .judge = judge,
         .judge_arg = x,
     };
@@ -156,10 +160,21 @@ static bool is_allowed(struct exchange *x)
     x->shows_certificate = decision.shows_certificate;
     x->user = decision.user;
     x->password = decision.password;
+    x->awaits_certificate = decision.must_ask;
+    if (decision.must_ask)
+        return false;
     if (decision.outcome == OUTCOME_OK)
         return true;
     exchange_refuse(x, decision.outcome);
     return false;
+}
+
+void exchange_authorize(struct exchange *x)
+{
+    if (!is_allowed(x))
+        return;
+    x->group = &x->engine->groups[x->place->upstream];
+    upstream_start(x);
 }
 
 void exchange_begin(struct client *client, const struct client_ops *ops, struct arena *arena,
@@ -187,10 +202,7 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
         refuse_and_close(x, OUTCOME_CONTENT_TOO_LARGE, "the body is longer than allowed");
         return;
     }
-    if (!is_allowed(x))
-        return;
-    x->group = &x->engine->groups[x->place->upstream];
-    upstream_start(x);
+    exchange_authorize(x);
 }
 
 void exchange_begin_refused(struct client *client, const struct client_ops *ops,
@@ -375,4 +387,10 @@ void exchange_finish(struct exchange *x, bool client_is_gone)
     x->is_finished = true;
     let_go_of_upstream(x);
     write_access_log(x, client_is_gone && !x->is_aborted);
+}
+
+void exchange_forget(struct exchange *x)
+{
+    x->is_finished = true;
+    let_go_of_upstream(x);
 }

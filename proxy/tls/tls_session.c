@@ -93,7 +93,8 @@ static bool is_current(const struct session_record *record, const struct tls_sit
 {
     int64_t now = clock_wall_s();
     unsigned expected = FLAG_RESUMABLE | (site->ask_certificate ? FLAG_ASKED : 0);
-    return record->flags == expected && now < record->valid_until && now < record->ends_at &&
+    return !site->is_late && record->flags == expected && now < record->valid_until &&
+           now < record->ends_at &&
            memcmp(record->policy, site->policy, sizeof record->policy) == 0 &&
            memcmp(record->revocation, site->revocation, sizeof record->revocation) == 0;
 }
@@ -188,7 +189,8 @@ static int on_new_ticket(SSL *ssl, void *arg)
     connection->ends_at = clock_wall_s() + connection->listener->lifetime_s;
     /* RFC 7627 section 5.4: a session without the extended master secret is not bound to its
      * handshake and so to its certificate. */
-    bool is_resumable = connection->has_master_secret && ask_owner(connection);
+    bool is_resumable =
+        !connection->site->is_late && connection->has_master_secret && ask_owner(connection);
     connection->is_refused = !is_resumable;
     return store_record(connection, ssl, is_resumable);
 }
@@ -220,8 +222,8 @@ void tls_transport_offer_session(struct transport *transport)
     struct tls_connection *connection = transport->tls_connection;
     SSL *ssl = transport->tls;
     if (!connection->is_established || connection->is_offered || connection->is_broken ||
-        !connection->listener->has_tickets || !connection->allows_tickets ||
-        SSL_version(ssl) < TLS1_3_VERSION) {
+        !connection->listener->has_tickets || connection->site->is_late ||
+        !connection->allows_tickets || SSL_version(ssl) < TLS1_3_VERSION) {
         return;
     }
     if (clock_wall_s() < connection->ends_at && ask_owner(connection)) {
