@@ -142,7 +142,7 @@ void identity_names_free(struct identity_names *names)
     struct name_entry *entry;
     struct name_entry *next;
     HASH_ITER (hh, names->table, entry, next) {
-        HASH_DEL(names->table, entry);
+        HASH_DEL(names->table, entry); /* NOLINT(clang-analyzer-unix.Malloc): uthash's own macro */
         free(entry);
     }
     free(names);

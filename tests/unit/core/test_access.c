@@ -1,67 +1,91 @@
-/* When the order of checks asks for a certificate (iis-semantics.md 1.2, steps 1 to 6): the
- * decisions with a certificate on the connection run in tests/integration/test_access_rows.py.
+/* The order of checks of iis-semantics.md 1.2 and 5.4, row by row of 10.1.
  *
  * SPDX-License-Identifier: MIT */
 #include "core/access.h"
 #include "unit/unit.h"
 
-static enum outcome never_judged(void *arg)
+static enum outcome verdict;
+static int judged;
+
+static enum outcome judge(void *arg)
 {
     (void)arg;
-    ck_abort_msg("judged without a certificate");
-    return OUTCOME_INTERNAL;
+    judged++;
+    return verdict;
 }
 
 struct row {
-    enum config_client_certificate certificate;
-    bool require_ssl, require_128_bit, anonymous;
-    bool is_tls;
-    int cipher_bits;
-    bool may_ask;
-    enum outcome outcome;
-    bool must_ask;
+    enum config_client_certificate flag;
+    bool require_ssl, require_128_bit, is_tls, has_leaf, anonymous;
+    int bits;
+    enum outcome verdict;
+    enum outcome expected;
+    bool shown;
+    int judged;
 };
 
-static const struct row ROWS[] = {
-    /* 1 and 2: what no certificate mends is not worth a question */
-    {CLIENT_CERT_REQUIRE, true, false, true, false, 0, true, OUTCOME_SSL_REQUIRED, false},
-    {CLIENT_CERT_REQUIRE, true, true, true, true, 0, true, OUTCOME_CIPHER_STRENGTH, false},
-    {CLIENT_CERT_REQUIRE, true, true, true, true, 127, true, OUTCOME_CIPHER_STRENGTH, false},
-    {CLIENT_CERT_REQUIRE, true, true, true, true, 128, true, OUTCOME_OK, true},
-    /* 3: ignore never asks */
-    {CLIENT_CERT_IGNORE, true, true, true, true, 256, true, OUTCOME_OK, false},
-    {CLIENT_CERT_IGNORE, false, false, false, true, 256, true, OUTCOME_NO_USER, false},
-    /* 4: nobody to ask without TLS */
-    {CLIENT_CERT_ACCEPT, false, false, true, false, 0, true, OUTCOME_OK, false},
-    {CLIENT_CERT_REQUIRE, false, false, true, false, 0, true, OUTCOME_CERTIFICATE_REQUIRED, false},
-    /* 5: accept asks like require, and whether anonymous may come is no reason not to */
-    {CLIENT_CERT_ACCEPT, false, false, true, true, 256, true, OUTCOME_OK, true},
-    {CLIENT_CERT_ACCEPT, false, false, false, true, 256, true, OUTCOME_OK, true},
-    {CLIENT_CERT_REQUIRE, false, false, false, true, 256, true, OUTCOME_OK, true},
-    /* 6: asked, and there is none */
-    {CLIENT_CERT_ACCEPT, false, false, true, true, 256, false, OUTCOME_OK, false},
-    {CLIENT_CERT_ACCEPT, false, false, false, true, 256, false, OUTCOME_NO_USER, false},
-    {CLIENT_CERT_REQUIRE, false, false, true, true, 256, false, OUTCOME_CERTIFICATE_REQUIRED,
-     false},
-};
-
-START_TEST(asks_exactly_where_an_answer_decides)
+static void check(const struct row *rows, size_t count)
 {
-    const struct row *row = &ROWS[_i];
-    struct config_access config = {.client_certificate = row->certificate,
-                                   .require_ssl = row->require_ssl,
-                                   .require_128_bit = row->require_128_bit,
-                                   .anonymous = row->anonymous};
-    struct access_facts facts = {.access = &config,
-                                 .is_tls = row->is_tls,
-                                 .cipher_bits = row->cipher_bits,
-                                 .may_ask = row->may_ask,
-                                 .judge = never_judged};
-    struct access_decision decision = access_decide(&facts);
-    ck_assert_int_eq(decision.outcome, row->outcome);
-    ck_assert_int_eq(decision.must_ask, row->must_ask);
-    ck_assert(!decision.shows_certificate);
-    ck_assert_ptr_null(decision.user);
+    struct cert leaf = {.refs = 1};
+    struct config config = {0};
+    struct error_list errors = {0};
+    struct config_site site_config = {0};
+    struct cert_map *map = cert_map_new(&site_config, &config, &errors);
+    struct snapshot_site site = {.config = &site_config, .map = map};
+    for (size_t i = 0; i < count; i++) {
+        const struct row *row = &rows[i];
+        struct config_access access = {.client_certificate = row->flag,
+                                       .require_ssl = row->require_ssl,
+                                       .require_128_bit = row->require_128_bit,
+                                       .anonymous = row->anonymous};
+        struct access_facts facts = {.site = &site,
+                                     .access = &access,
+                                     .is_tls = row->is_tls,
+                                     .cipher_bits = row->bits,
+                                     .leaf = row->has_leaf ? &leaf : NULL,
+                                     .judge = judge};
+        verdict = row->verdict;
+        judged = 0;
+        struct access_decision decision = access_decide(&facts);
+        ck_assert_msg(decision.outcome == row->expected, "row %zu: %s", i,
+                      outcome_info(decision.outcome)->title);
+        ck_assert_msg(judged == row->judged, "row %zu: judged %d times", i, judged);
+        if (row->expected == OUTCOME_OK)
+            ck_assert_msg(decision.shows_certificate == row->shown, "row %zu", i);
+    }
+    cert_map_free(map);
+}
+
+#define IGN CLIENT_CERT_IGNORE
+#define ACC CLIENT_CERT_ACCEPT
+#define REQ CLIENT_CERT_REQUIRE
+
+START_TEST(checks_come_in_the_order_of_iis)
+{
+    static const struct row rows[] = {
+        /* flag ssl 128 tls leaf anon bits verdict -> outcome shown judged */
+        {IGN, false, false, false, false, true, 0, OUTCOME_OK, OUTCOME_OK, false, 0},
+        {IGN, false, false, true, true, true, 256, OUTCOME_EXPIRED, OUTCOME_OK, false, 0},
+        {IGN, true, false, false, false, true, 0, OUTCOME_OK, OUTCOME_SSL_REQUIRED, false, 0},
+        {IGN, true, true, false, false, true, 0, OUTCOME_OK, OUTCOME_SSL_REQUIRED, false, 0},
+        {IGN, false, true, true, false, true, 112, OUTCOME_OK, OUTCOME_CIPHER_STRENGTH, false, 0},
+        {IGN, false, true, true, false, true, 128, OUTCOME_OK, OUTCOME_OK, false, 0},
+        {REQ, true, true, true, false, true, 56, OUTCOME_OK, OUTCOME_CIPHER_STRENGTH, false, 0},
+        {ACC, false, false, false, false, true, 0, OUTCOME_OK, OUTCOME_OK, false, 0},
+        {ACC, false, false, true, false, true, 256, OUTCOME_OK, OUTCOME_OK, false, 0},
+        {ACC, false, false, true, false, false, 256, OUTCOME_OK, OUTCOME_NO_USER, false, 0},
+        {ACC, false, false, true, true, true, 256, OUTCOME_OK, OUTCOME_OK, true, 1},
+        {ACC, false, false, true, true, true, 256, OUTCOME_REVOKED, OUTCOME_REVOKED, true, 1},
+        {REQ, true, false, false, false, true, 0, OUTCOME_OK, OUTCOME_SSL_REQUIRED, false, 0},
+        {REQ, false, false, false, false, true, 0, OUTCOME_OK, OUTCOME_CERTIFICATE_REQUIRED, false,
+         0},
+        {REQ, true, false, true, false, true, 256, OUTCOME_OK, OUTCOME_CERTIFICATE_REQUIRED, false,
+         0},
+        {REQ, true, false, true, true, true, 256, OUTCOME_OK, OUTCOME_OK, true, 1},
+        {REQ, true, false, true, true, false, 256, OUTCOME_OK, OUTCOME_NO_USER, true, 1},
+        {REQ, true, false, true, true, false, 256, OUTCOME_EXPIRED, OUTCOME_EXPIRED, true, 1},
+    };
+    check(rows, sizeof rows / sizeof rows[0]);
 }
 END_TEST
 
@@ -69,8 +93,7 @@ Suite *unit_suite(void)
 {
     Suite *suite = suite_create("access");
     TCase *tcase = tcase_create("access");
-    tcase_add_loop_test(tcase, asks_exactly_where_an_answer_decides, 0,
-                        (int)(sizeof ROWS / sizeof *ROWS));
+    tcase_add_test(tcase, checks_come_in_the_order_of_iis);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,0 +1,2 @@
+def run(setup):
+    raise SystemExit("x")
