@@ -254,6 +254,9 @@ struct config_sessions {
     enum config_tickets tickets;
     struct config_value ticket_keys;
 };
+struct config_performance {
+    bool intern_certificates;
+};
 struct config_log {
     struct config_value error_path;   /* "stderr" or a file */
     int error_level;                  /* enum log_level */
@@ -280,6 +283,7 @@ struct config {
     struct config_limits limits;
     struct config_timeouts timeouts;
     struct config_sessions sessions;
+    struct config_performance performance;
     void *storage; /* everything owned above, private to config_load */
 };
 

@@ -205,7 +205,8 @@ static const struct config_word tickets_words[] = {
 
 static const struct config_key sessions_rows[] = {
     {.name = "store", .type = CONFIG_NUMBER, ROW(config_sessions, store), .min = 0,
-     .max = 10000000, .fallback = "20000", .doc = "TLS sessions remembered; 0: none"},
+     .max = 10000000, .fallback = "20000", 
+     .doc = "TLS sessions remembered; 0: none; a change needs a restart"},
     {.name = "lifetime", .type = CONFIG_DURATION, ROW(config_sessions, lifetime_ms), .min = SECOND,
      .max = 7 * (uint64_t)DAY, .fallback = "2h", .doc = "a session can be resumed for this long"},
     {.name = "tickets", .type = CONFIG_CHOICE, ROW(config_sessions, tickets),
@@ -215,6 +216,13 @@ static const struct config_key sessions_rows[] = {
      .doc = "a file with keys that several machines share; null: keys of this machine"},
 };
 static const struct config_table sessions_table = {TABLE(config_sessions, sessions_rows)};
+
+static const struct config_key performance_rows[] = {
+    {.name = "intern_certificates", .type = CONFIG_BOOL,
+     ROW(config_performance, intern_certificates), .fallback = "true",
+     .doc = "certificates of known clients are decoded once, not in every handshake"},
+};
+static const struct config_table performance_table = {TABLE(config_performance, performance_rows)};
 
 static const struct config_word auto_words[] = {{"auto", 0, false}, {0}};
 
@@ -245,6 +253,8 @@ static const struct config_key root_rows[] = {
      .doc = "how long things may take"},
     {.name = "sessions", .type = CONFIG_TABLE, ROW(config, sessions), .table = &sessions_table,
      .doc = "TLS session resumption"},
+    {.name = "performance", .type = CONFIG_TABLE, ROW(config, performance),
+     .table = &performance_table, .doc = "what makes things faster and can be switched off"},
 };
 const struct config_table config_schema = {TABLE(config, root_rows),
                                             .prepare = config_root_prepare};

@@ -8,7 +8,6 @@
 #include <openssl/rand.h>
 #include <utlist.h>
 
-#include "auth/cert_table.h"
 #include "auth/verdict_cache.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -19,8 +18,6 @@
 
 /* Buffers kept for reuse: 4 MiB. */
 #define FREE_BUFFERS 256
-/* Certificates kept; two or three KiB each. */
-#define CACHED_CERTIFICATES 8192
 /* Verdicts kept; a few KiB each. */
 #define CACHED_VERDICTS 4096
 
@@ -155,8 +152,8 @@ struct engine *engine_new(const struct engine_options *options)
     engine->slot = options->slot;
     engine->client_limit = client_limit(options);
     buf_pool_init(&engine->buffers, FREE_BUFFERS);
-    engine->certs = cert_table_new(CACHED_CERTIFICATES);
     engine->verdicts = verdict_cache_new(CACHED_VERDICTS);
+    identity_start(engine);
     engine->access_log =
         access_log_new(options->access_log_fd, snapshot->access_fields, log->access_crlf);
     engine->refusals = refusal_log_new(snapshot->site_count);
@@ -184,13 +181,14 @@ void engine_drain(struct engine *engine, uint64_t grace_ms, uint64_t deadline_ms
 {
     set_accepting(engine, false);
     engine->is_draining = true;
+    engine->is_stale = grace_ms == ENGINE_DRAIN_STALE;
     engine->drained = callback;
     engine->drained_arg = arg;
     engine->drain_deadline_ms = clock_monotonic_ms() + deadline_ms;
     struct client *client;
     struct client *next;
     DL_FOREACH_SAFE (engine->clients, client, next) {
-        client_drain(client, grace_ms);
+        client_drain(client, engine->is_stale ? 0 : grace_ms);
     }
     struct timeval in = interval(deadline_ms);
     (void)event_add(&engine->drain_event, &in);
@@ -225,8 +223,8 @@ void engine_free(struct engine *engine)
     free(engine->groups);
     access_log_free(engine->access_log);
     refusal_log_free(engine->refusals);
+    identity_stop(engine);
     verdict_cache_free(engine->verdicts);
-    cert_table_free(engine->certs);
     buf_pool_clear(&engine->buffers);
     free(engine);
 }

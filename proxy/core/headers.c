@@ -115,7 +115,8 @@ static struct identity_facts identity_of(struct exchange *x, const char *client_
     };
     if (x->shows_certificate) {
         facts.leaf = identity->presented[0];
-        identity_chain(identity, &x->arena, &facts.chain, &facts.chain_count);
+        if ((facts.forward->identity & IDENTITY_RFC9440_CHAIN) != 0)
+            identity_chain(x->client, &x->arena, &facts.chain, &facts.chain_count);
     }
     return facts;
 }

@@ -11,6 +11,7 @@
 #include "core/identity_headers.h"
 #include "core/upstream.h"
 #include "observe/access_log.h"
+#include "tls/tls_ticket.h"
 
 /* ---- upstreams ---------------------------------------------------------------------------- */
 
@@ -172,13 +173,14 @@ static void bind_site(struct snapshot *snapshot, struct snapshot_site *site,
     binding->sites[binding->site_count++] = site;
 }
 
-static void build_listener(struct snapshot_binding *binding, const struct config *config,
+static void build_listener(const struct snapshot *snapshot, struct snapshot_binding *binding,
                            struct tls_ticket_keys *keys)
 {
     struct tls_site **sites = xcalloc(binding->site_count, sizeof *sites);
     for (size_t i = 0; i < binding->site_count; i++)
         sites[i] = binding->sites[i]->tls;
-    binding->tls = tls_listener_new(sites, binding->site_count, config, keys);
+    binding->tls = tls_listener_new(sites, binding->site_count, snapshot->config, keys);
+    tls_listener_use_file(binding->tls, snapshot->ticket_file);
     free(sites);
 }
 
@@ -194,7 +196,7 @@ static void build_bindings(struct snapshot *snapshot, struct tls_ticket_keys *ke
         return;
     for (size_t i = 0; i < snapshot->binding_count; i++) {
         if (snapshot->bindings[i].is_https)
-            build_listener(&snapshot->bindings[i], snapshot->config, keys);
+            build_listener(snapshot, &snapshot->bindings[i], keys);
     }
 }
 
@@ -212,6 +214,7 @@ struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *key
     snapshot->site_count = config->site_count;
     for (size_t i = 0; i < config->site_count; i++)
         build_site(snapshot, &snapshot->sites[i], &config->sites[i], errors);
+    snapshot->ticket_file = tls_ticket_file_load(&config->sessions, errors);
     build_bindings(snapshot, keys, errors);
     if (errors->errors > 0) {
         snapshot_free(snapshot);
@@ -239,6 +242,7 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot->bindings);
     free(snapshot->sites);
     free(snapshot->upstreams);
+    tls_ticket_file_free(snapshot->ticket_file);
     identity_names_free(snapshot->identity_names);
     config_free(snapshot->config);
     free(snapshot);

@@ -51,13 +51,15 @@ struct snapshot {
     size_t binding_count;
     struct snapshot_upstream *upstreams; /* named and inline ones */
     size_t upstream_count;
+    struct tls_ticket_file *ticket_file; /* NULL: this machine's own keys */
     struct identity_names *identity_names; /* fields no client may send through */
     unsigned access_fields;
     bool is_backend; /* the echo command: shows requests as they came */
 };
 
 /* Loads everything `run` would load; takes the configuration over whatever happens. NULL when
- * errors were added. keys: shared ticket keys, or NULL (check, explain). */
+ * errors were added. keys: shared ticket keys and what
+ * goes with them, or NULL (check, explain). */
 struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *keys,
                               struct error_list *errors);
 void snapshot_free(struct snapshot *snapshot); /* NULL is allowed */

@@ -21,6 +21,7 @@
 #include "process/notify.h"
 #include "process/pid_file.h"
 #include "process/reload.h"
+#include "tls/tls_store.h"
 #include "tls/tls_ticket.h"
 
 #define MAX_DRAINING   4U
@@ -295,7 +296,8 @@ static struct release *load_first(struct master *master, struct error_list *erro
     if (config == NULL)
         return NULL;
     master->slots = release_workers(config);
-    master->shm = shm_new(tls_ticket_keys_size(), master->slots);
+    uint64_t sessions = config->sessions.store;
+    master->shm = shm_new(tls_ticket_keys_size(), tls_store_size(sessions), master->slots);
     if (master->shm == NULL)
         errors_add(errors, (struct mark){0}, "no shared memory: %s", strerrordesc_np(errno));
     if (master->shm == NULL ||
@@ -304,6 +306,7 @@ static struct release *load_first(struct master *master, struct error_list *erro
         return NULL;
     }
     master->keys = tls_ticket_keys_init(shm_keys(master->shm));
+    tls_ticket_keys_set_store(master->keys, tls_store_init(shm_store(master->shm), sessions));
     return release_new(master->parts, config, &master->privileges, master->keys, errors);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "tls/tls_error.h"
+#include "tls/tls_intern.h"
 #include "tls/tls_private.h"
 
 static enum transport_result broken(struct transport *transport, const char *reason)
@@ -64,6 +65,7 @@ static enum transport_result result_of(struct transport *transport, int status,
         transport->error_number = error_number;
         return broken(transport, strerrordesc_np(error_number));
     default:
+        tls_stateful_discard(connection, transport->tls);
         return broken(transport, connection->reason);
     }
 }
@@ -88,7 +90,9 @@ static enum transport_result tls_handshake(struct transport *transport)
         return TRANSPORT_ERROR;
     }
     prepare_call();
+    tls_intern_begin();
     int status = SSL_do_handshake(transport->tls);
+    tls_intern_end();
     enum transport_result result = result_of(transport, status, &needs_write);
     transport->read_needs_write = result == TRANSPORT_AGAIN && needs_write;
     transport->write_needs_read = result == TRANSPORT_AGAIN && !needs_write;
@@ -97,6 +101,7 @@ static enum transport_result tls_handshake(struct transport *transport)
         if (!tls_session_load(connection, transport->tls)) {
             return broken(transport, "a resumed session without a record");
         }
+        tls_stateful_forget(connection);
     }
     return result;
 }
@@ -166,6 +171,7 @@ static void tls_clear(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
     sk_X509_pop_free(connection->presented, X509_free);
+    tls_stateful_forget(connection);
     SSL_free(transport->tls);
     free(connection->server_name);
     text_clear(&connection->error);
@@ -224,26 +230,29 @@ const struct tls_session_facts *tls_transport_session_facts(const struct transpo
 
 X509 *tls_transport_peer_leaf(const struct transport *transport)
 {
-    return SSL_get0_peer_certificate(transport->tls);
+    const struct tls_connection *connection = transport->tls_connection;
+    return connection->presented != NULL ? sk_X509_value(connection->presented, 0)
+                                         : SSL_get0_peer_certificate(transport->tls);
 }
 
 STACK_OF(X509) * tls_transport_peer_chain(const struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
-    X509 *leaf = tls_transport_peer_leaf(transport);
-    if (leaf == NULL || tls_transport_is_resumed(transport)) {
+    if (connection->presented != NULL || tls_transport_is_resumed(transport)) {
+        return connection->presented;
+    }
+    X509 *leaf = SSL_get0_peer_certificate(transport->tls);
+    if (leaf == NULL) {
         return NULL;
     }
-    if (connection->presented == NULL) {
-        /* On the server side OpenSSL's chain starts above the leaf. */
-        STACK_OF(X509) *above = SSL_get_peer_cert_chain(transport->tls);
-        STACK_OF(X509) *chain = above == NULL ? sk_X509_new_null() : X509_chain_up_ref(above);
-        if (chain != NULL && X509_up_ref(leaf) == 1) {
-            (void)sk_X509_unshift(chain, leaf);
-        }
-        connection->presented = chain;
+    /* On the server side OpenSSL's chain starts above the leaf. */
+    STACK_OF(X509) *above = SSL_get_peer_cert_chain(transport->tls);
+    STACK_OF(X509) *chain = above == NULL ? sk_X509_new_null() : X509_chain_up_ref(above);
+    if (chain != NULL && X509_up_ref(leaf) == 1 && sk_X509_unshift(chain, leaf) == 0) {
+        X509_free(leaf);
     }
-    return connection->presented;
+    connection->presented = chain;
+    return chain;
 }
 
 bool tls_transport_was_truncated(const struct transport *transport)

@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include <openssl/ec.h>
 #include <openssl/err.h>
@@ -234,6 +235,7 @@ int main(int argc, char **argv)
         (void)fputs("usage: make_certs EC-CLIENTS RSA-CLIENTS\n", stderr);
         return 2;
     }
+    (void)umask(0077);
     make_pki("ec", false, ec);
     make_pki("rsa", true, rsa);
     return 0;

@@ -81,14 +81,14 @@ class Setup:
         )
 
 
-def fresh_range(setup, row, turn):
-    """(first, count) of the certificates of this round; every round has its own."""
-    share = (setup.fresh[row.kind] - FIRST_FRESH) // setup.rounds
-    return FIRST_FRESH + turn * share, share - row.connections
+def fresh_range(setup, row, piece, pieces):
+    """(first, count) of the certificates of one piece of the work; every piece has its own."""
+    share = (setup.fresh[row.kind] - FIRST_FRESH) // pieces
+    return FIRST_FRESH + piece * share, share - row.connections
 
 
 def measure(setup, row, server, turn):
-    skip, count = fresh_range(setup, row, turn) if row.is_fresh else (0, None)
+    skip, count = fresh_range(setup, row, turn, setup.rounds) if row.is_fresh else (0, None)
     running = load.Load(setup, server, row, int(setup.seconds * 1000), skip, count)
     result = running.run()
     running.close()

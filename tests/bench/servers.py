@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import machine
@@ -237,11 +238,14 @@ class Origin:
     def __init__(self, program, core):
         self.process = subprocess.Popen(
             [program], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
-            preexec_fn=pin(core),
+            preexec_fn=pin(core), start_new_session=True,
         )  # fmt: skip
         self.port = int(self.process.stdout.readline())
 
     def stop(self):
+        died = self.process.poll()
+        if died is not None:
+            print(f"bench: the origin died ({died}): the last row is void", file=sys.stderr)
         self.process.terminate()
         self.process.wait()
         self.process.stdout.close()
