@@ -262,7 +262,7 @@ const struct config_table config_schema_location = {TABLE(config_location, locat
 /* --- sites ------------------------------------------------------------------------------------ */
 
 static const struct config_word negotiate_words[] = {
-    {"handshake", false, false}, {"late", true, true}, {0}};
+    {"handshake", false, false}, {"late", true, false}, {0}};
 static const struct config_word version_words[] = {
     {"1.2", 0x0303, false}, {"1.3", 0x0304, false}, {0}};
 static const struct config_word alpn_words[] = {{"http/1.1", 0, false}, {"h2", 1, true}, {0}};
@@ -318,7 +318,8 @@ static const struct config_key site_rows[] = {
     ACCESS_ROWS(config_site, access),
     {.name = "negotiate_client_certificate", .type = CONFIG_CHOICE,
      ROW(config_site, negotiate_late), .words = negotiate_words, .fallback = "handshake",
-     .doc = "when the certificate is asked for; handshake is `clientcertnegotiation=enable`"},
+     .doc = "when the certificate is asked for: in the handshake (`clientcertnegotiation=enable`), or "
+            "when a path first needs it"},
     {.name = "tls", .type = CONFIG_TABLE, ROW(config_site, tls), .table = &tls_table,
      .doc = "protocol versions and ciphers"},
     {.name = "trust", .type = CONFIG_TABLE, ROW(config_site, trust), .table = &trust_table,

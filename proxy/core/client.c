@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/client_http1.h"
+#include "core/late_certificate.h"
 #include "core/snapshot.h"
 #include "core/tunnel.h"
 #include "core/upstream.h"
@@ -42,6 +43,9 @@ void client_set_state(struct client *client, enum client_state state)
         client->is_due = false;
         deadline_stop(&client->deadline);
         break;
+    case CLIENT_ASK_CERT:
+        deadline_set(&client->deadline, timeouts(client)->body);
+        break;
     case CLIENT_TUNNEL:
         deadline_set(&client->deadline, timeouts(client)->tunnel);
         break;
@@ -68,6 +72,8 @@ void client_close(struct client *client)
 {
     if (client->state == CLIENT_CLOSED)
         return;
+    if (client->state == CLIENT_ASK_CERT)
+        late_certificate_lost(client);
     if (client->exchange != NULL)
         exchange_finish(client->exchange, true);
     if (client->bound != NULL) {
@@ -169,6 +175,7 @@ static void deadline_passed(void *arg)
         client_close(client);
         break;
     case CLIENT_READ_HEAD:
+    case CLIENT_ASK_CERT:
     case CLIENT_EXCHANGE:
         client_http1_timeout(client);
         break;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/late_certificate.h"
 #include "core/snapshot.h"
 #include "core/tunnel.h"
 #include "http/http1_write.h"
@@ -162,6 +163,8 @@ static bool take_request(struct client *client)
         client_set_state(client, CLIENT_EXCHANGE);
         exchange_begin(client, &HTTP1_OPS, &arena, head, &client->exchange);
         http1_body_init(&client->body, client->exchange->request.body, limits(client)->body_bytes);
+        if (client->exchange->awaits_certificate)
+            late_certificate_begin(client);
         return true;
     case STREAM_HEAD_MORE:
         arena_clear(&arena);
@@ -257,6 +260,7 @@ static void finish_exchange(struct client *client)
     exchange_finish(x, false);
     client->exchange = NULL;
     exchange_free(x);
+    client->body_pending = (struct str){NULL, 0}; /* may have been read ahead into the exchange */
     client->drained_bytes = 0;
     if (must_close) {
         start_linger(client);
@@ -329,6 +333,9 @@ static void run_once(struct client *client)
         break;
     case CLIENT_EXCHANGE:
         run_exchange(client);
+        break;
+    case CLIENT_ASK_CERT:
+        late_certificate_run(client);
         break;
     case CLIENT_LINGER:
         drop_input(client);
@@ -423,6 +430,8 @@ void client_http1_timeout(struct client *client)
         struct arena arena;
         arena_init(&arena, &client->engine->buffers);
         begin_refused(client, &arena, OUTCOME_REQUEST_TIMEOUT, "the head took too long");
+    } else if (client->state == CLIENT_ASK_CERT) {
+        late_certificate_timeout(client);
     } else if (!x->response_started) {
         exchange_request_failed(x, OUTCOME_REQUEST_TIMEOUT, "the body took too long");
         give_up_body(client);

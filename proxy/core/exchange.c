@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/exchange.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -11,6 +12,7 @@
 #include "core/error_page.h"
 #include "core/header_edit.h"
 #include "core/headers.h"
+#include "core/late_certificate.h"
 #include "core/redirect.h"
 #include "core/refusal_log.h"
 #include "core/rewrite.h"
@@ -46,6 +48,7 @@ void exchange_free(struct exchange *x)
 {
     /* The exchange lives in its own arena. */
     struct arena arena = x->arena;
+    free(x->read_ahead.bytes);
     arena_clear(&arena);
 }
 
@@ -178,6 +181,7 @@ static bool is_allowed(struct exchange *x)
         .is_tls = is_tls,
         .cipher_bits = is_tls ? tls_transport_cipher_bits(&client->stream.transport) : 0,
         .leaf = identity_has_certificate(&client->identity) ? client->identity.presented[0] : NULL,
+        .may_ask = late_certificate_is_open(client),
         .judge = judge,
         .judge_arg = x,
     };
@@ -188,6 +192,9 @@ static bool is_allowed(struct exchange *x)
     x->shows_certificate = decision.shows_certificate;
     x->user = decision.user;
     x->password = decision.password;
+    x->awaits_certificate = decision.must_ask;
+    if (decision.must_ask)
+        return false;
     if (decision.outcome == OUTCOME_OK)
         return true;
     exchange_refuse(x, decision.outcome);
@@ -208,6 +215,14 @@ static bool rewrite(struct exchange *x)
     return true;
 }
 
+void exchange_authorize(struct exchange *x)
+{
+    if (redirect_to_https(x) || !is_allowed(x) || redirect_elsewhere(x) || !rewrite(x))
+        return;
+    x->group = &x->engine->groups[x->place->upstream];
+    upstream_start(x);
+}
+
 void exchange_begin(struct client *client, const struct client_ops *ops, struct arena *arena,
                     struct str head, struct exchange **ret_exchange)
 {
@@ -226,6 +241,10 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
     x->request_has_body = request.body.kind != HTTP_BODY_NONE;
     x->request_ended = !x->request_has_body;
     x->upgrade_key = tunnel_upgrade_key(&x->request);
+    if (x->engine->is_stale) {
+        refuse_and_close(x, OUTCOME_UNAVAILABLE, "the configuration changed before this request");
+        return;
+    }
     if (!read_target(x) || !find_place(x))
         return;
     if (limits(x)->body_bytes > 0 && request.body.kind == HTTP_BODY_LENGTH &&
@@ -233,10 +252,7 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
         refuse_and_close(x, OUTCOME_CONTENT_TOO_LARGE, "the body is longer than allowed");
         return;
     }
-    if (redirect_to_https(x) || !is_allowed(x) || redirect_elsewhere(x) || !rewrite(x))
-        return;
-    x->group = &x->engine->groups[x->place->upstream];
-    upstream_start(x);
+    exchange_authorize(x);
 }
 
 void exchange_begin_refused(struct client *client, const struct client_ops *ops,
@@ -453,4 +469,10 @@ void exchange_finish(struct exchange *x, bool client_is_gone)
     x->is_finished = true;
     let_go_of_upstream(x);
     write_access_log(x, client_is_gone && !x->is_aborted);
+}
+
+void exchange_forget(struct exchange *x)
+{
+    x->is_finished = true;
+    let_go_of_upstream(x);
 }

@@ -54,6 +54,13 @@ struct upstream_ops {
     void (*cancel)(struct exchange *x); /* forget the exchange; no call-back after it */
 };
 
+struct read_ahead { /* of a request's body, while a certificate is asked for */
+    char *bytes;    /* owned; NULL: none */
+    size_t len;
+    size_t capacity;
+    bool is_whole; /* all of the body */
+};
+
 struct exchange {
     struct arena arena;
     struct engine *engine;
@@ -70,6 +77,9 @@ struct exchange {
     const char *user;                    /* mapped user, or NULL */
     const char *password;                /* for forward.authorization: basic; or NULL */
     bool shows_certificate;              /* false under ignore: the backend sees none */
+    bool awaits_certificate; /* nothing is decided before the client was asked for one */
+    bool is_question_sent;
+    struct read_ahead read_ahead;
     struct str upgrade_key; /* Sec-WebSocket-Key of a request to change; empty: it stays HTTP */
     struct tunnel *tunnel;  /* after the 101, else NULL */
 
@@ -115,6 +125,9 @@ void exchange_begin_refused(struct client *client, const struct client_ops *ops,
                             struct arena *arena, struct str partial_head, enum outcome outcome,
                             const char *detail, struct exchange **ret_exchange);
 
+/* The certificate that was awaited is there, or known not to come: decides, and goes on. */
+void exchange_authorize(struct exchange *x);
+
 /* From the client side: */
 size_t exchange_request_body(struct exchange *x, struct str data);
 void exchange_request_end(struct exchange *x);
@@ -122,6 +135,8 @@ void exchange_request_end(struct exchange *x);
 void exchange_request_failed(struct exchange *x, enum outcome outcome, const char *detail);
 /* The response's last byte left, or the client is gone: lets go of the upstream, writes the log. */
 void exchange_finish(struct exchange *x, bool client_is_gone);
+/* Ends it without a response and without a line in the access log: as if never answered. */
+void exchange_forget(struct exchange *x);
 /* Frees a finished exchange. */
 void exchange_free(struct exchange *x);
 

@@ -329,6 +329,15 @@ static void fix_access(struct fixes *fixes)
     case OUTCOME_MISDIRECTED:
         add_present(fixes, "connect with the name of the host that is asked for (SNI)");
         break;
+    case OUTCOME_POST_HANDSHAKE_500:
+    case OUTCOME_POST_HANDSHAKE_403:
+        add_set(fixes, "negotiate_client_certificate", "handshake",
+                "or use a client with TLS 1.3 post-handshake authentication, or TLS 1.2");
+        break;
+    case OUTCOME_READ_AHEAD_EXCEEDED:
+        add_set(fixes, "negotiate_client_certificate", "handshake",
+                "or let the client send Expect: 100-continue, or raise limits.read_ahead_bytes");
+        break;
     default:
         break;
     }

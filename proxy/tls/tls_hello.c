@@ -158,6 +158,7 @@ int tls_hello_on_client_hello(SSL *ssl, int *ret_alert, void *arg)
     /* This side never turns it down, and within the handshake OpenSSL does not say. */
     connection->has_master_secret =
         SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &bytes, &len) == 1;
+    tls_late_on_client_hello(connection, ssl);
     if (!tls_site_apply(connection->site, ssl)) {
         return fail(connection, "the site's settings could not be applied", SSL_AD_INTERNAL_ERROR,
                     ret_alert);

@@ -53,9 +53,10 @@ struct tls_site {
     const struct config_site *config; /* borrowed */
     SSL_CTX *ctx;
     bool ask_certificate;
+    bool is_late; /* ... but not in the handshake; its sessions are never resumed */
     unsigned char policy[TLS_DIGEST_SIZE];
     unsigned char revocation[TLS_DIGEST_SIZE];
-    unsigned char session_context[TLS_DIGEST_SIZE]; /* of the policy and of ask_certificate */
+    unsigned char session_context[TLS_DIGEST_SIZE]; /* of the policy and of when it is asked */
 };
 
 struct tls_host {
@@ -99,6 +100,9 @@ struct tls_connection {                        /* the SSL's application data */
     bool resumes_13;    /* TLS 1.3: either way is open, and the client can use it */
     bool has_found;
     bool has_master_secret; /* TLS 1.2: the client offers the extended master secret */
+    bool has_post_handshake_auth; /* TLS 1.3: the client can be asked for a certificate late */
+    bool is_asked;                /* ... and was, or with TLS 1.2 by renegotiation */
+    bool is_answered;             /* TLS 1.3: the client's Finished after that was read */
     bool is_established;
     bool is_offered;
     bool is_refused;  /* TLS 1.2: the ticket being made must be empty */
@@ -137,6 +141,9 @@ MUST_USE bool tls_hello_parse_name(const unsigned char *bytes, size_t len,
                                    char ret_name[TLS_NAME_SIZE], int *ret_alert);
 /* The site that answers to a normalised name, NULL when only the default remains. */
 struct tls_site *tls_listener_find(const struct tls_listener *listener, struct str name);
+
+/* tls_late.c: notes what the client can do. */
+void tls_late_on_client_hello(struct tls_connection *connection, SSL *ssl);
 
 /* tls_site.c: puts the site's settings on the connection. */
 MUST_USE bool tls_site_apply(struct tls_site *site, SSL *ssl);

@@ -63,7 +63,8 @@ bool tls_record_is_current(const struct tls_record *record, const struct tls_sit
 {
     int64_t now = clock_wall_s();
     unsigned expected = TLS_RECORD_RESUMABLE | (site->ask_certificate ? TLS_RECORD_ASKED : 0);
-    return record->flags == expected && now < record->valid_until && now < record->ends_at &&
+    return !site->is_late && record->flags == expected && now < record->valid_until &&
+           now < record->ends_at &&
            memcmp(record->policy, site->policy, sizeof record->policy) == 0 &&
            memcmp(record->revocation, site->revocation, sizeof record->revocation) == 0;
 }

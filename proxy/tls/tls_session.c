@@ -66,7 +66,7 @@ static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *session, const unsigne
 static bool ask_owner(struct tls_connection *connection)
 {
     struct tls_session_facts facts = {0};
-    if (connection->session_fn == NULL ||
+    if (connection->site->is_late || connection->session_fn == NULL ||
         !connection->session_fn(connection->transport, connection->transport->arg, &facts) ||
         !(connection->is_stateful ? tls_stateful_fits(&facts) : tls_record_fits_ticket(&facts))) {
         return false;

@@ -56,6 +56,19 @@ STACK_OF(X509) * tls_transport_peer_chain(const struct transport *transport);
 /* TLS 1.3: stores the session and sends one ticket with the next bytes written. Call once, after a
  * good verdict (or without a certificate where none is required). TLS 1.2: does nothing. */
 void tls_transport_offer_session(struct transport *transport);
+bool tls_transport_is_tls13(const struct transport *transport);
+/* The site asks for the certificate late: the handshake asks for none, and no session of it is
+ * resumable (tls_transport_offer_session does nothing). */
+bool tls_transport_is_late(const struct transport *transport);
+/* The client can be asked: TLS 1.3 with post_handshake_auth, TLS 1.2 with secure renegotiation, and
+ * only once a connection. */
+bool tls_transport_can_ask(const struct transport *transport);
+/* Begins to ask; false when that failed and the connection is lost. Then transport_handshake()
+ * until OK sends the question, and transport_read() reads the answer among what else the client
+ * sends. */
+bool tls_transport_ask(struct transport *transport);
+/* After tls_transport_ask(): the answer is complete, and leaf and chain are the client's. */
+bool tls_transport_is_answered(struct transport *transport);
 /* True when the stream ended (TRANSPORT_EOF) without close_notify: what was read may be cut short.
  * The connection can still be written to. */
 bool tls_transport_was_truncated(const struct transport *transport);

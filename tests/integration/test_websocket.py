@@ -6,8 +6,10 @@ SPDX-License-Identifier: MIT
 """
 
 import os
+import random
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 
@@ -187,6 +189,92 @@ def test_half_close_by_the_server_reaches_the_client(proxy, recorder):
         connection.send(b"and mine")
         connection.sock.shutdown(socket.SHUT_WR)
         eventually(lambda: received == [b"and mine"], "the rest arrives")
+
+
+class HalfClosingTls:
+    """A TLS client that can say goodbye and go on reading, which ssl.SSLSocket cannot."""
+
+    def __init__(self, proxy, identity, version):
+        self.sock = tlsclient.tcp(proxy)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = tlsclient.context(identity, version=version)
+        self.tls = tls.wrap_bio(self.incoming, self.outgoing, server_hostname="server.test")
+        self._drive(self.tls.do_handshake)
+
+    def _drive(self, call):
+        while True:
+            try:
+                return call()
+            except ssl.SSLWantReadError:
+                self._flush()
+                data = self.sock.recv(65536)
+                if not data:
+                    self.incoming.write_eof()
+                self.incoming.write(data)
+            finally:
+                self._flush()
+
+    def _flush(self):
+        self.sock.sendall(self.outgoing.read())
+
+    def sendall(self, data):
+        self.tls.write(data)
+        self._flush()
+
+    def recv(self, size):
+        try:
+            return self._drive(lambda: self.tls.read(size))
+        except ssl.SSLZeroReturnError:
+            return b""
+
+    def end(self):
+        with pytest.raises(ssl.SSLWantReadError):
+            self.tls.unwrap()
+        self._flush()
+
+    def close(self):
+        self.sock.close()
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+def test_half_close_works_through_tls_as_well(proxy, recorder, basics, version):
+    """RFC 8446 section 6.1: close_notify ends one direction, not both."""
+    @recorder.on("/tls-half")
+    def _(exchange):
+        exchange.is_closed = True
+        websocket.answer_101(exchange)
+        everything = exchange.reader.read()
+        exchange.raw(b"got %d" % len(everything) + b"!" * 100000)
+
+    sock = HalfClosingTls(proxy, basics.alice, version)
+    with tlsclient.Connection(sock) as connection:
+        assert websocket.open_on(connection, "/tls-half").status == 101
+        connection.send(b"a" * 30000)
+        sock.end()
+        assert connection.read_to_end() == b"got 30000" + b"!" * 100000
+    assert proxy.verdict("/tls-half") == (101, 0, 0)
+
+
+def test_many_tunnels_at_once_never_mix(proxy, basics):
+    problems = []
+
+    def use(number):
+        chooser = random.Random(number)
+        with tlsclient.connect(proxy, basics.alice) as connection:
+            if websocket.open_on(connection, f"/echo?n={number}").status != 101:
+                problems.append(number)
+                return
+            for _ in range(30):
+                payload = bytes([number]) * chooser.choice([0, 1, 125, 126, 5000, 16384, 65536])
+                if talk(connection, payload) != (websocket.BINARY, payload):
+                    problems.append(number)
+
+    threads = [threading.Thread(target=use, args=(number,)) for number in range(24)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(DEADLINE)
+    assert not problems
 
 
 def test_bytes_of_an_eager_client_wait_for_the_101(proxy, recorder, basics):

@@ -86,8 +86,6 @@ static const struct bad bad_values[] = {
     {SITE "    trust: []\n", 4, 12, "sites[0].trust: expected a mapping (`key: value` lines)"},
     {SITE "    trust: { policy: { initial: [1.2.x] } }\n", 4, 34,
      "sites[0].trust.policy.initial[0]: expected an object identifier such as 1.3.6.1.4.1.99999.1"},
-    {SITE "    negotiate_client_certificate: late\n", 4, 35,
-     "sites[0].negotiate_client_certificate: \"late\" is not supported by this version"},
     {SITE "    tls: { alpn: [h2] }\n", 4, 19,
      "sites[0].tls.alpn[0]: \"h2\" is not supported by this version"},
     {SITE "    tls: { min_version: '1.1' }\n", 4, 25,
