@@ -19,7 +19,6 @@
 #define LOAD_CHECKS_MAX 4096
 
 static const char *const certificate_endings[] = {".pem", ".crt", ".cer", ".der", NULL};
-static const char *const crl_endings[] = {".pem", ".crl", ".der", NULL};
 
 struct store { /* one store while loading */
     struct cert **certs;
@@ -303,25 +302,6 @@ static void load_policy(struct trust *trust, const struct config_policy *policy,
     ERR_clear_error();
 }
 
-static int take_crls(void *context, const char *bytes, size_t len)
-{
-    return crl_index_add(context, bytes, len);
-}
-
-static void load_crls(struct trust *trust, const struct config_revocation *revocation,
-                      struct error_list *errors)
-{
-    trust->check_revocation = revocation->check;
-    trust->missing_always = revocation->missing_always;
-    trust->crls = crl_index_new();
-    const struct store_reader reader = {
-        .endings = crl_endings, .what = "CRL", .take_file = take_crls, .context = trust->crls};
-    if (revocation->check)
-        store_load(&revocation->crls, &reader, errors);
-    crl_index_finish(trust->crls, trust->revocation_digest);
-    crl_index_verify(trust->crls, trust);
-}
-
 /* ---- the epoch ---- */
 
 static void hash_u64(EVP_MD_CTX *hash, uint64_t value)
@@ -433,7 +413,7 @@ static void fill(struct trust *trust, const struct stores *stores, const struct 
     check_signatures(trust);
     load_disallowed(trust, &stores->disallowed);
     load_policy(trust, &settings->policy, errors);
-    load_crls(trust, &settings->revocation, errors);
+    trust_load_crls(trust, &settings->revocation, errors);
     trust_build_issuer_list(trust, site, config);
     make_epoch(trust, stores, site, config);
 }
@@ -478,11 +458,6 @@ void trust_free(struct trust *trust)
 const unsigned char *trust_epoch(const struct trust *trust)
 {
     return trust->epoch;
-}
-
-const unsigned char *trust_revocation_digest(const struct trust *trust)
-{
-    return trust->revocation_digest;
 }
 
 struct cert *const *trust_misplaced_roots(const struct trust *trust, size_t *ret_count)

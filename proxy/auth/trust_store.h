@@ -1,6 +1,7 @@
 /* trust_store.h - the stores of a site, loaded: what a verdict is reached against.
  *
- * Immutable once built; built in the master, inherited by fork. Sources: iis-semantics.md 3.
+ * Immutable once built but for the CRLs, which trust_crls.h exchanges; built in the master,
+ * inherited by fork. Sources: iis-semantics.md 3.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_AUTH_TRUST_STORE_H
