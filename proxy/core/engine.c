@@ -203,6 +203,20 @@ void engine_set_access_log(struct engine *engine, int fd)
     access_log_set_fd(engine->access_log, fd);
 }
 
+bool engine_set_crls(struct engine *engine, size_t site, int fd, const char **ret_problem)
+{
+    const struct snapshot *snapshot = engine->snapshot;
+    if (site >= snapshot->site_count || snapshot->sites[site].trust == NULL) {
+        *ret_problem = "no such site";
+        return false;
+    }
+    struct crl_index *crls = trust_crls_map(fd, ret_problem);
+    if (crls == NULL)
+        return false;
+    (void)snapshot_site_set_crls(&snapshot->sites[site], crls);
+    return true;
+}
+
 void engine_free(struct engine *engine)
 {
     if (engine == NULL)

@@ -135,7 +135,7 @@ static bool find_place(struct exchange *x)
 static enum outcome judge(void *arg)
 {
     struct exchange *x = arg;
-    return identity_judge(x->client, clock_wall_s());
+    return identity_judge(x->client, x->site, clock_wall_s());
 }
 
 static bool is_allowed(struct exchange *x)

@@ -55,21 +55,32 @@ void identity_from_handshake(struct client *client)
     if (facts == NULL || !identity_has_certificate(identity))
         return;
     /* Only a good verdict is ever stored with a session, and the TLS layer has checked that policy,
-     * stores and CRLs are still those it was reached under. */
+     * stores and CRLs are those it was reached under. CRLs that came since then are noticed when
+     * the verdict is asked for. */
     identity->is_resumed = true;
+    memcpy(identity->revocation, facts->revocation, sizeof identity->revocation);
     identity->is_judged = true;
     identity->outcome = OUTCOME_OK;
     identity->valid_until = facts->valid_until;
 }
 
-enum outcome identity_judge(struct client *client, int64_t now)
+static bool is_current(const struct identity *identity, const struct trust *trust, int64_t now)
+{
+    return identity->is_judged && now < identity->valid_until &&
+           memcmp(identity->revocation, trust_revocation_digest(trust),
+                  sizeof identity->revocation) == 0;
+}
+
+enum outcome identity_judge(struct client *client, const struct snapshot_site *site, int64_t now)
 {
     struct identity *identity = &client->identity;
-    if (identity->is_judged && now < identity->valid_until)
+    const struct trust *trust = site->trust;
+    if (is_current(identity, trust, now))
         return identity->outcome;
+    memcpy(identity->revocation, trust_revocation_digest(trust), sizeof identity->revocation);
     verdict_unref(identity->verdict);
-    identity->verdict = verdict_cache_get(client->engine->verdicts, client->tls_site->trust,
-                                          identity->presented, identity->presented_count, now);
+    identity->verdict = verdict_cache_get(client->engine->verdicts, trust, identity->presented,
+                                          identity->presented_count, now);
     identity->outcome = identity->verdict->outcome;
     identity->valid_until = identity->verdict->valid_until;
     identity->is_judged = true;
@@ -89,7 +100,7 @@ bool identity_session_facts(struct client *client, struct tls_session_facts *ret
     struct identity *identity = &client->identity;
     if (!identity_has_certificate(identity))
         return true;
-    if (identity_judge(client, clock_wall_s()) != OUTCOME_OK)
+    if (identity_judge(client, client->tls_site, clock_wall_s()) != OUTCOME_OK)
         return false;
     ret_facts->valid_until = identity->valid_until;
     memcpy(ret_facts->leaf_sha256, identity->presented[0]->sha256, 32);

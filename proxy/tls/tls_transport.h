@@ -18,6 +18,8 @@
 struct tls_session_facts {
     int64_t valid_until;           /* seconds since 1970: not resumed from then on */
     unsigned char leaf_sha256[32]; /* all zero: the client presented no certificate */
+    /* The revocation generation it was resumed under; set by this layer. */
+    unsigned char revocation[32];
 };
 
 /* Asked when a session is about to be made resumable, after the client's certificate arrived
