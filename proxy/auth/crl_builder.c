@@ -224,14 +224,28 @@ static int fill(int fd, const struct crl_builder *builder, size_t size)
     return 0;
 }
 
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+/* Linux since 6.3 may be set to refuse memory that does not say it holds no program; before, it
+ * refuses the word. */
+static int make_memory(void)
+{
+    int fd = memfd_create("crls", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+    if (fd < 0 && errno == EINVAL)
+        fd = memfd_create("crls", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    return fd < 0 ? -errno : fd;
+}
+
 int crl_builder_finish(struct crl_builder *builder)
 {
     sort_and_merge(builder);
     struct writer measure = {0};
     put_all(&measure, builder);
-    int fd = memfd_create("crls", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int fd = make_memory();
     if (fd < 0)
-        return -errno;
+        return fd;
     int error = fill(fd, builder, measure.at);
     if (error < 0) {
         (void)close(fd);

@@ -91,6 +91,12 @@ enum outcome identity_judge(struct client *client, const struct snapshot_site *s
     return identity->outcome;
 }
 
+bool identity_lost_its_chain(const struct identity *identity, const struct trust *trust)
+{
+    return identity->is_resumed && identity->presented_count == 1 &&
+           !trust_knows_issuer(trust, identity->presented[0]);
+}
+
 bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts)
 {
     *ret_facts = (struct tls_session_facts){.valid_until = INT64_MAX};

@@ -147,6 +147,26 @@ def test_others_go_on_when_a_list_changes(basics, folder, version):
             assert client.sock.session_reused  # a session of the new generation
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_resumed_client_whose_chain_is_forgotten_shakes_hands_again(basics, folder, version):
+    """A resumption brings back the leaf alone; its intermediates are in no store here."""
+    folder.put("issuing.crl", basics.issuing.crl())
+    revocation = {"crls": [folder.path]}
+    sites = [site(basics, trust={"intermediate": [], "revocation": revocation})]
+    with Proxy(configuration(*sites)) as proxy:
+        tls = tlsclient.context(basics.alice, version=version)
+        with tlsclient.connect(proxy, tls=tls) as first:
+            assert first.request().status == 200
+            with tlsclient.connect(proxy, tls=tls, session=first.sock.session) as second:
+                assert second.sock.session_reused and second.request().status == 200
+                folder.put("issuing.crl", basics.issuing.crl(number=2))
+                proxy.event(" worker.crls ")
+                assert first.request().status == 200
+                assert second.is_at_end()
+        assert tlsclient.fetch(proxy, identity=basics.alice, version=version).status == 200
+        assert "access.refused" not in proxy.errors.text()
+
+
 def test_hold_is_lifted_by_a_delta(basics, folder):
     """RFC 5280 section 5.3.1: removeFromCRL."""
     hold = x509.ReasonFlags.certificate_hold
