@@ -143,7 +143,7 @@ static bool find_place(struct exchange *x)
 static enum outcome judge(void *arg)
 {
     struct exchange *x = arg;
-    return identity_judge(x->client, clock_wall_s());
+    return identity_judge(x->client, x->site, clock_wall_s());
 }
 
 enum preflight_step { PREFLIGHT_ORDINARY, PREFLIGHT_GOES_ON, PREFLIGHT_ANSWERED };
