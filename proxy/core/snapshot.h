@@ -64,7 +64,7 @@ struct snapshot {
     size_t binding_count;
     struct snapshot_upstream *upstreams; /* named and inline ones */
     size_t upstream_count;
-    struct tls_ticket_file *ticket_file; /* NULL: this machine's own keys */
+    struct tls_ticket_file *ticket_file;   /* NULL: this machine's own keys */
     struct identity_names *identity_names; /* fields no client may send through */
     struct error_page_files *error_pages;
     unsigned access_fields;
