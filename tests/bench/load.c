@@ -25,7 +25,7 @@ struct options {
     const char *mode;
     const char *clients;
     const char *chain;
-    const char *name;
+    char *name;
     const char *tls;
     uint64_t port;
     uint64_t skip;
@@ -68,7 +68,8 @@ static struct options parse_options(int argc, char **argv)
         {"bytes", required_argument, NULL, 'b'},
         {NULL, 0, NULL, 0},
     };
-    struct options options = {.name = "bench.test",
+    static char default_name[] = "bench.test";
+    struct options options = {.name = default_name,
                               .tls = "1.3",
                               .connections = 4,
                               .count = UINT64_C(1) << 40,
@@ -138,6 +139,7 @@ static enum load_mode mode_of(const char *name)
 /* The ciphers are the client's choice, so that every server does the same work. */
 static SSL_CTX *make_context(const struct options *options)
 {
+    static char groups[] = "X25519:P-256";
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     int version = strcmp(options->tls, "1.2") == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
     SSL_CTX_set_min_proto_version(ctx, version);
@@ -148,7 +150,7 @@ static SSL_CTX *make_context(const struct options *options)
     if (!SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256") ||
         !SSL_CTX_set_cipher_list(ctx, "ECDHE-ECDSA-AES128-GCM-SHA256:"
                                       "ECDHE-RSA-AES128-GCM-SHA256") ||
-        !SSL_CTX_set1_groups_list(ctx, "X25519:P-256"))
+        !SSL_CTX_set1_groups_list(ctx, groups))
         fail("cannot set up TLS");
     /* Whom it talks to is the bench's own doing; judging the server costs the client alone. */
     SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);

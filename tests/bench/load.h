@@ -33,7 +33,7 @@ struct load_conn;
 struct load {
     enum load_mode mode;
     struct sockaddr_in server;
-    const char *server_name;
+    char *server_name;
     SSL_CTX *ctx;
     struct load_identity *identities; /* used in turn */
     size_t identity_count;

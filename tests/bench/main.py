@@ -22,8 +22,8 @@ def parse_arguments():
         prog="bench",
         description="CPU time, memory and latency of mtls-proxy next to nginx and HAProxy.",
     )
-    parser.add_argument("--rounds", type=int, help="rounds of each row (default: 15)")
-    parser.add_argument("--seconds", type=float, help="of one measurement (default: 0.5)")
+    parser.add_argument("--rounds", type=int, help="rounds of each row (default: 12)")
+    parser.add_argument("--seconds", type=float, help="of one measurement (default: 0.4)")
     parser.add_argument("--rows", help="some rows only, e.g. 1,4,8d")
     parser.add_argument("--quick", action="store_true", help="few and short rounds: a rough idea")
     parser.add_argument("--ours-only", action="store_true", help="without nginx and HAProxy")
@@ -119,8 +119,8 @@ def main():
         peers=peers,
         work=work,
         tools=tools,
-        rounds=arguments.rounds or (3 if arguments.quick else 15),
-        seconds=arguments.seconds or (0.25 if arguments.quick else 0.5),
+        rounds=arguments.rounds or (3 if arguments.quick else 12),
+        seconds=arguments.seconds or (0.25 if arguments.quick else 0.4),
         idle_connections=500 if arguments.quick else 2000,
         origin=origin.port,
         server_core=server_core,

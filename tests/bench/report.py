@@ -6,6 +6,7 @@ import statistics
 import rows
 
 OURS = "mtls-proxy"
+TEXT_COLUMNS = ("row", "what", "unit", "operation", "with", "configuration")
 
 
 def number(value):
@@ -50,8 +51,8 @@ def plain(table):
     text = ""
     for line in table:
         cells = [
-            cell.ljust(width) if i < 3 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(line, widths))
+            cell.ljust(width) if head in TEXT_COLUMNS else cell.rjust(width)
+            for head, cell, width in zip(table[0], line, widths)
         ]
         text += "  ".join(cells).rstrip() + "\n"
     return text
@@ -59,7 +60,7 @@ def plain(table):
 
 def markdown(table):
     text = "| " + " | ".join(table[0]) + " |\n"
-    text += "|" + "|".join("---" if i < 3 else "---:" for i in range(len(table[0]))) + "|\n"
+    text += "|" + "|".join("---" if head in TEXT_COLUMNS else "---:" for head in table[0]) + "|\n"
     for line in table[1:]:
         text += "| " + " | ".join(line) + " |\n"
     return text

@@ -132,13 +132,11 @@ def growth_line(row, variant, pairs):
 
 
 def load_lines(running):
-    lines = [["configuration", "", "", "load s", "memory MiB"]]
+    lines = [["configuration", "load s", "memory MiB"]]
     for variant, server in running.items():
         if variant != "idle":
             memory = server.memory_bytes() / (1 << 20)
-            lines.append(
-                [VARIANTS[variant], "", "", f"{server.load_seconds:.2f}", f"{memory:.1f}"]
-            )
+            lines.append([VARIANTS[variant], f"{server.load_seconds:.2f}", f"{memory:.1f}"])
     return lines
 
 
