@@ -48,12 +48,14 @@ struct snapshot_binding { /* one listening address; several sites may share it *
     struct mark mark;
     struct snapshot_site **sites; /* in the order of the configuration */
     size_t site_count;
-    struct tls_listener *tls; /* NULL for http */
+    struct route_table *routes; /* from host names to sites */
+    struct tls_listener *tls;   /* NULL for http */
 };
 
 struct authorize;         /* core/authorize.h */
 struct error_page_files;  /* core/error_page_files.h */
 struct identity_names;    /* core/identity_headers.h */
+struct route_table;       /* core/route.h */
 struct snapshot_upstream; /* core/upstream.h */
 
 struct snapshot {
