@@ -22,6 +22,7 @@ struct client;
 struct refusal_log;
 struct upstream_conn;
 struct upstream_group;
+struct upstream_resolver;
 struct verdict_cache;
 
 struct engine_listener {
@@ -47,6 +48,7 @@ struct engine {
     struct upstream_conn *closing_upstreams;
     struct event closing_event;
     struct upstream_group *groups; /* one for each snapshot upstream, same order */
+    struct upstream_resolver *resolver;
     struct verdict_cache *verdicts;
     struct access_log *access_log;
     struct refusal_log *refusals;
