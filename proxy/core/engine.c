@@ -16,6 +16,7 @@
 #include "core/engine_internal.h"
 #include "core/refusal_log.h"
 #include "core/upstream.h"
+#include "core/upstream_resolver.h"
 
 /* Buffers kept for reuse: 4 MiB. */
 #define FREE_BUFFERS 256
@@ -166,6 +167,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->groups = xcalloc(snapshot->upstream_count, sizeof *engine->groups);
     for (size_t i = 0; i < snapshot->upstream_count; i++)
         upstream_group_init(&engine->groups[i], engine, &snapshot->upstreams[i]);
+    engine->resolver = upstream_resolver_new(engine);
     (void)event_assign(&engine->closing_event, engine->base, -1, 0, closing_due, engine);
     (void)event_assign(&engine->drain_event, engine->base, -1, 0, drain_due, engine);
     (void)event_assign(&engine->tick, engine->base, -1, EV_PERSIST, ticked, engine);
@@ -242,6 +244,7 @@ void engine_free(struct engine *engine)
     DL_FOREACH_SAFE (engine->clients, client, next) {
         client_close(client);
     }
+    upstream_resolver_free(engine->resolver);
     for (size_t i = 0; i < engine->snapshot->upstream_count; i++)
         upstream_group_clear(&engine->groups[i]);
     free_closed(engine);
