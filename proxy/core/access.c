@@ -17,7 +17,7 @@ static enum outcome check_transport(const struct access_facts *facts, bool *ret_
     /* Ignore means ignore, even if the client presents a certificate. */
     if (access->client_certificate == CLIENT_CERT_IGNORE)
         return OUTCOME_OK;
-    if (!facts->is_tls || facts->leaf == NULL)
+    if (facts->leaf == NULL)
         return is_required ? OUTCOME_CERTIFICATE_REQUIRED : OUTCOME_OK;
     /* A bad certificate is refused under accept as well. */
     *ret_shows_certificate = true;

@@ -10,6 +10,7 @@
 #include "config/config_load.h"
 #include "core/authorize.h"
 #include "core/identity_headers.h"
+#include "core/trusted_proxy.h"
 #include "core/upstream.h"
 #include "observe/access_log.h"
 
@@ -149,11 +150,14 @@ static void build_site(struct snapshot *snapshot, struct snapshot_site *site,
     for (size_t i = 0; i <= config->location_count; i++)
         site->places[i].authorize = add_authorize(site, site->places[i].config, errors);
     site->map = cert_map_new(config, snapshot->config, errors);
-    if (!has_https(config))
-        return;
-    site->trust = trust_new(config, snapshot->config, errors);
+    bool hears_of_certificates =
+        snapshot->config->trusted_proxies.client_certificate != FORWARDED_CERT_NONE &&
+        asks_certificate(config);
+    if (has_https(config) || hears_of_certificates)
+        site->trust = trust_new(config, snapshot->config, errors);
     /* Also without a trust: its certificates may be wrong as well, and all errors are told. */
-    build_tls(site, snapshot->config, errors);
+    if (has_https(config))
+        build_tls(site, snapshot->config, errors);
 }
 
 /* ---- bindings ----------------------------------------------------------------------------- */
@@ -229,6 +233,7 @@ struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *key
     snapshot->config = config;
     add_upstreams(snapshot, errors);
     snapshot->identity_names = identity_names_new(config);
+    snapshot->proxies = trusted_proxies_new(&config->trusted_proxies, errors);
     snapshot->access_fields = access_log_fields(&config->log.access_fields, errors);
     snapshot->sites = xcalloc(config->site_count, sizeof *snapshot->sites);
     snapshot->site_count = config->site_count;
@@ -266,6 +271,7 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot->sites);
     free(snapshot->upstreams);
     identity_names_free(snapshot->identity_names);
+    trusted_proxies_free(snapshot->proxies);
     config_free(snapshot->config);
     free(snapshot);
 }

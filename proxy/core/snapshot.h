@@ -29,7 +29,7 @@ struct snapshot_authorize {
 
 struct snapshot_site {
     const struct config_site *config;
-    struct trust *trust; /* NULL when the site has no https binding */
+    struct trust *trust; /* NULL when no certificate can come: neither https nor a proxy's word */
     struct cert_map *map;
     struct snapshot_access *places;        /* [0] the site, [1 + n] its n-th location */
     struct snapshot_authorize *authorizes; /* compiled; places that inherit share one */
@@ -52,6 +52,7 @@ struct snapshot_binding { /* one listening address; several sites may share it *
 struct authorize;         /* core/authorize.h */
 struct identity_names;    /* core/identity_headers.h */
 struct snapshot_upstream; /* core/upstream.h */
+struct trusted_proxies;   /* core/trusted_proxy.h */
 
 struct snapshot {
     struct config *config; /* owned */
@@ -62,6 +63,7 @@ struct snapshot {
     struct snapshot_upstream *upstreams; /* named and inline ones */
     size_t upstream_count;
     struct identity_names *identity_names; /* fields no client may send through */
+    struct trusted_proxies *proxies;       /* peers whose word about clients is believed */
     unsigned access_fields;
     bool is_backend; /* the echo command: shows requests as they came */
 };
