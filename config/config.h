@@ -350,6 +350,21 @@ struct config_log {
     uint64_t access_flush_ms;
 };
 
+enum config_proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_ACCEPT, PROXY_PROTOCOL_REQUIRE };
+enum config_forwarded_cert { /* the header in which a trusted proxy hands a certificate on */
+                             FORWARDED_CERT_NONE,
+                             FORWARDED_CERT_RFC9440,
+                             FORWARDED_CERT_X_ARR,
+                             FORWARDED_CERT_XFCC,
+                             FORWARDED_CERT_AWS_ALB
+};
+struct config_trusted_proxies { /* who stands in front of us, and what is believed of them */
+    struct config_list networks;
+    enum config_proxy_protocol proxy_protocol;
+    bool forwarded; /* X-Forwarded-For, -Proto and -Host */
+    enum config_forwarded_cert client_certificate;
+};
+
 struct config {
     char *file;           /* as given; the marks borrow it */
     uint64_t source_hash; /* of the file's bytes (FNV-1a): is this the same text as before? */
@@ -368,6 +383,7 @@ struct config {
     struct config_timeouts timeouts;
     struct config_sessions sessions;
     struct config_performance performance;
+    struct config_trusted_proxies trusted_proxies;
     void *storage; /* everything owned above, private to config_load */
 };
 

@@ -82,6 +82,7 @@ extern const struct config_table config_upstream_table;
 extern const struct config_table config_authorize_table;
 extern const struct config_table config_cors_table;
 extern const struct config_word config_preflight_words[];
+extern const struct config_table config_trusted_proxies_table;
 extern const struct config_table config_schema; /* the whole file: struct config */
 extern const struct config_table config_schema_site;
 extern const struct config_table config_schema_location;

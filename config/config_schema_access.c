@@ -1,4 +1,5 @@
-/* The rows of authorisation and of CORS, the same in a site and in a location.
+/* The rows of authorisation and of CORS, the same in a site and in a location, and of what stands
+ * in front.
  *
  * SPDX-License-Identifier: MIT */
 #include <string.h>
@@ -96,5 +97,31 @@ static const struct config_key cors_rows[] = {
      .max = DAY, .fallback = "10m", .doc = "a browser may remember the answer for this long"},
 };
 const struct config_table config_cors_table = {TABLE(config_cors, cors_rows)};
+
+static const struct config_word proxy_protocol_words[] = {
+    {"off", PROXY_PROTOCOL_OFF, false}, {"accept", PROXY_PROTOCOL_ACCEPT, false},
+    {"require", PROXY_PROTOCOL_REQUIRE, false}, {0}};
+static const struct config_word forwarded_cert_words[] = {
+    {"none", FORWARDED_CERT_NONE, false}, {"rfc9440", FORWARDED_CERT_RFC9440, false},
+    {"x-arr", FORWARDED_CERT_X_ARR, false}, {"xfcc", FORWARDED_CERT_XFCC, false},
+    {"aws-alb", FORWARDED_CERT_AWS_ALB, false}, {0}};
+
+static const struct config_key trusted_proxies_rows[] = {
+    {.name = "networks", .type = CONFIG_TEXTS, ROW(config_trusted_proxies, networks), .max = 1000,
+     .fallback = "[]", .doc = "their addresses or networks such as 192.0.2.0/24"},
+    {.name = "proxy_protocol", .type = CONFIG_CHOICE,
+     ROW(config_trusted_proxies, proxy_protocol), .words = proxy_protocol_words, .fallback = "off",
+     .doc = "PROXY protocol, version 1 or 2, in front of their connections: off, accept or require"},
+    {.name = "forwarded", .type = CONFIG_BOOL, ROW(config_trusted_proxies, forwarded),
+     .fallback = "false",
+     .doc = "keep their `X-Forwarded-Proto` and `-Host`, append to their `X-Forwarded-For`"},
+    {.name = "client_certificate", .type = CONFIG_CHOICE,
+     ROW(config_trusted_proxies, client_certificate), .words = forwarded_cert_words,
+     .fallback = "none",
+     .doc = "the header in which they hand on the client's certificate: none, rfc9440, x-arr, xfcc "
+            "or aws-alb"},
+};
+const struct config_table config_trusted_proxies_table = {
+    TABLE(config_trusted_proxies, trusted_proxies_rows)};
 
 /* clang-format on */

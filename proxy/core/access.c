@@ -20,7 +20,7 @@ static enum outcome check_transport(const struct access_facts *facts,
     decision->must_ask = facts->is_tls && facts->leaf == NULL && facts->may_ask;
     if (decision->must_ask)
         return OUTCOME_OK;
-    if (!facts->is_tls || facts->leaf == NULL)
+    if (facts->leaf == NULL)
         return is_required ? OUTCOME_CERTIFICATE_REQUIRED : OUTCOME_OK;
     /* A bad certificate is refused under accept as well. */
     decision->shows_certificate = true;

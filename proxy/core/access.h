@@ -20,7 +20,7 @@ struct access_facts { /* what the checks read */
     const struct authorize *authorize; /* NULL: everybody may */
     bool is_tls;
     int cipher_bits;
-    const struct cert *leaf; /* NULL: no certificate on the connection */
+    const struct cert *leaf; /* NULL: no certificate, neither presented nor handed on */
     bool may_ask;            /* ... but the client can still be asked for one */
     /* The verdict over the presented chain; asked at most once, only with a leaf. */
     enum outcome (*judge)(void *arg);

@@ -13,6 +13,7 @@
 #include "core/client_http1.h"
 #include "core/late_certificate.h"
 #include "core/snapshot.h"
+#include "core/trusted_proxy.h"
 #include "core/tunnel.h"
 #include "core/upstream.h"
 #include "tls/tls_transport.h"
@@ -139,6 +140,35 @@ static void handshake(struct client *client)
     client_http1_run(client, true);
 }
 
+/* What comes before TLS or HTTP; true once it is out of the way. */
+static bool take_proxy_header(struct client *client)
+{
+    struct proxy_protocol_header header;
+    const char *reason = NULL;
+    bool is_required =
+        client->engine->snapshot->config->trusted_proxies.proxy_protocol == PROXY_PROTOCOL_REQUIRE;
+    enum proxy_protocol_result result =
+        proxy_protocol_take(&client->proxy_header, client->stream.transport.fd, &header, &reason);
+    if (result == PROXY_PROTOCOL_MORE)
+        return false;
+    if (result == PROXY_PROTOCOL_BAD || (result == PROXY_PROTOCOL_NONE && is_required)) {
+        char peer[ADDR_TEXT_SIZE];
+        if (result == PROXY_PROTOCOL_NONE)
+            reason = "there is no PROXY header";
+        if (reason != NULL && log_wants(LOG_LEVEL_INFO))
+            log_info("client.proxy_protocol", "client=%s error=\"%s\"",
+                     addr_format(&client->peer, peer), reason);
+        client_close(client);
+        return false;
+    }
+    client->awaits_proxy_header = false;
+    if (result == PROXY_PROTOCOL_DONE && header.has_source)
+        client->peer = header.source;
+    if (!client_is_tls(client))
+        client_set_state(client, CLIENT_IDLE);
+    return true;
+}
+
 static void stream_ready(struct transport *transport, bool can_read, bool can_write, void *arg)
 {
     (void)transport;
@@ -147,6 +177,8 @@ static void stream_ready(struct transport *transport, bool can_read, bool can_wr
         return;
     if (can_write)
         stream_writable(&client->stream);
+    if (client->awaits_proxy_header && !take_proxy_header(client))
+        return;
     if (client->state == CLIENT_HANDSHAKE)
         handshake(client);
     else if (client->state == CLIENT_TUNNEL)
@@ -207,6 +239,10 @@ void client_new(struct engine_listener *listener, int fd, const struct addr *pee
     client->listener = listener;
     client->peer = *peer;
     find_local(client, fd);
+    client->is_behind_proxy = trusted_proxies_have(engine->snapshot->proxies, peer);
+    client->awaits_proxy_header =
+        client->is_behind_proxy &&
+        engine->snapshot->config->trusted_proxies.proxy_protocol != PROXY_PROTOCOL_OFF;
     stream_init(&client->stream, &engine->buffers);
     deadline_init(&client->deadline, engine->base, deadline_passed, client);
     DL_APPEND(engine->clients, client);
@@ -217,7 +253,7 @@ void client_new(struct engine_listener *listener, int fd, const struct addr *pee
         client_set_state(client, CLIENT_HANDSHAKE);
     } else {
         transport_init_plain(&client->stream.transport, engine->base, fd, stream_ready, client);
-        client_set_state(client, CLIENT_IDLE);
+        client_set_state(client, client->awaits_proxy_header ? CLIENT_HANDSHAKE : CLIENT_IDLE);
     }
     transport_want(&client->stream.transport, true, false);
 }

@@ -12,11 +12,12 @@
 #include "core/exchange.h"
 #include "core/identity.h"
 #include "core/identity_headers.h"
+#include "core/proxy_protocol.h"
 #include "core/stream.h"
 #include "http/http1_body.h"
 
 enum client_state {
-    CLIENT_HANDSHAKE, /* TLS; deadline: timeouts.handshake */
+    CLIENT_HANDSHAKE, /* PROXY header, TLS; deadline: timeouts.handshake */
     CLIENT_IDLE,      /* the first byte of a request; deadline: timeouts.idle */
     CLIENT_READ_HEAD, /* the rest of the head; deadline: timeouts.header for all of it */
     CLIENT_EXCHANGE, /* body, upstream, response; deadline: timeouts.body while the client is due */
@@ -31,7 +32,10 @@ struct client {
     struct client *prev, *next; /* the engine's list */
     struct engine *engine;
     const struct engine_listener *listener;
-    struct addr peer;
+    struct addr peer;         /* who asks: the other end, or who the PROXY protocol says it is */
+    bool is_behind_proxy;     /* the other end is a trusted proxy */
+    bool awaits_proxy_header; /* its first bytes may be, or must be, a PROXY header */
+    struct proxy_protocol proxy_header;
     struct addr local; /* the address the peer connected to, never a wildcard */
     enum client_state state;
     struct stream stream;

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "auth/verdict_cache.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/access.h"
 #include "core/client.h"
 #include "core/cors.h"
 #include "core/error_page.h"
+#include "core/forwarded_cert.h"
 #include "core/header_edit.h"
 #include "core/headers.h"
 #include "core/late_certificate.h"
@@ -49,6 +51,7 @@ void exchange_free(struct exchange *x)
     /* The exchange lives in its own arena. */
     struct arena arena = x->arena;
     free(x->read_ahead.bytes);
+    identity_clear(&x->forwarded);
     arena_clear(&arena);
 }
 
@@ -140,9 +143,47 @@ static bool find_place(struct exchange *x)
     return true;
 }
 
+const struct identity *exchange_identity(const struct exchange *x)
+{
+    return x->is_forwarded ? &x->forwarded : &x->client->identity;
+}
+
+/* What a trusted proxy hands on replaces what its own connection presented: that would be the
+ * proxy's certificate, which must never pass for the client's. */
+static bool read_forwarded(struct exchange *x)
+{
+    const struct config *config = x->engine->snapshot->config;
+    enum config_forwarded_cert form = config->trusted_proxies.client_certificate;
+    struct forwarded_cert found = {0};
+    const char *reason = NULL;
+    if (!x->client->is_behind_proxy || form == FORWARDED_CERT_NONE ||
+        x->place->config->client_certificate == CLIENT_CERT_IGNORE)
+        return true;
+    x->is_forwarded = true;
+    if (!forwarded_cert_read(form, &x->request.fields, x->engine->certs, limits(x)->chain_bytes,
+                             &found, &reason)) {
+        log_bad_request(x, reason);
+        exchange_refuse(x, OUTCOME_BAD_REQUEST);
+        return false;
+    }
+    x->forwarded.presented = found.certs;
+    x->forwarded.presented_count = found.count;
+    return true;
+}
+
 static enum outcome judge(void *arg)
 {
     struct exchange *x = arg;
+    struct identity *forwarded = &x->forwarded;
+    if (x->is_forwarded) {
+        forwarded->verdict =
+            verdict_cache_get(x->engine->verdicts, x->site->trust, forwarded->presented,
+                              forwarded->presented_count, clock_wall_s());
+        for (size_t i = 0;
+             forwarded->verdict->outcome == OUTCOME_OK && i < forwarded->presented_count; i++)
+            cert_table_add(x->engine->certs, forwarded->presented[i]);
+        return forwarded->verdict->outcome;
+    }
     return identity_judge(x->client, x->site, clock_wall_s());
 }
 
@@ -174,14 +215,17 @@ static bool is_allowed(struct exchange *x)
 {
     struct client *client = x->client;
     bool is_tls = client_is_tls(client);
+    if (!read_forwarded(x))
+        return false;
+    const struct identity *identity = exchange_identity(x);
     struct access_facts facts = {
         .site = x->site,
         .access = x->place->config,
         .authorize = x->place->authorize,
         .is_tls = is_tls,
         .cipher_bits = is_tls ? tls_transport_cipher_bits(&client->stream.transport) : 0,
-        .leaf = identity_has_certificate(&client->identity) ? client->identity.presented[0] : NULL,
-        .may_ask = late_certificate_is_open(client),
+        .leaf = identity_has_certificate(identity) ? identity->presented[0] : NULL,
+        .may_ask = !x->is_forwarded && late_certificate_is_open(client),
         .judge = judge,
         .judge_arg = x,
     };

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "core/engine_internal.h"
+#include "core/identity.h"
 #include "http/message.h"
 #include "http/outcome.h"
 #include "http/uri.h"
@@ -75,6 +76,8 @@ struct exchange {
     const struct snapshot_site *site;    /* NULL until routed */
     const struct snapshot_access *place; /* its location's settings; NULL until routed */
     const char *user;                    /* mapped user, or NULL */
+    struct identity forwarded;           /* the certificate a trusted proxy handed on */
+    bool is_forwarded;                   /* ... counts, whatever the connection presented */
     const char *password;                /* for forward.authorization: basic; or NULL */
     bool shows_certificate;              /* false under ignore: the backend sees none */
     bool awaits_certificate; /* nothing is decided before the client was asked for one */
@@ -152,6 +155,9 @@ void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const ch
 
 /* Answers with x->response, which is complete, and this body. */
 void exchange_answer(struct exchange *x, struct str body);
+/* Whose certificate counts for this request. */
+const struct identity *exchange_identity(const struct exchange *x);
+
 /* Answers with the outcome's page; the upstream, if any, is cancelled. */
 void exchange_refuse(struct exchange *x, enum outcome outcome);
 /* The upstream side lets go of a complete exchange (its connection is back in the pool). */

@@ -172,7 +172,7 @@ void explain_make(const struct snapshot *snapshot, const struct explain_request 
         .authorize = place->authorize,
         .is_tls = request->is_tls,
         .cipher_bits = request->is_tls ? 256 : 0,
-        .leaf = request->presented_count > 0 ? request->presented[0] : NULL,
+        .leaf = request->is_tls && request->presented_count > 0 ? request->presented[0] : NULL,
         .judge = judge,
         .judge_arg = &judging,
     };

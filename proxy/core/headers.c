@@ -105,7 +105,7 @@ static struct identity_facts identity_of(struct exchange *x, const char *client_
     const struct transport *transport = &client->stream.transport;
     return (struct identity_facts){
         .forward = &x->place->config->forward,
-        .leaf = x->shows_certificate ? client->identity.presented[0] : NULL,
+        .leaf = x->shows_certificate ? exchange_identity(x)->presented[0] : NULL,
         .server = is_tls ? x->site->server : NULL,
         .user = x->user,
         .password = x->password,
@@ -119,18 +119,29 @@ static struct identity_facts identity_of(struct exchange *x, const char *client_
     };
 }
 
+/* The verdict whose path a preset shows; NULL: none does. */
+static const struct verdict *shown_path(struct exchange *x)
+{
+    if (!x->shows_certificate || (x->place->config->forward.identity & IDENTITY_WITH_CHAIN) == 0)
+        return NULL;
+    return x->is_forwarded ? x->forwarded.verdict : identity_path(x->client);
+}
+
 static void add_identity(struct exchange *x, const char *client_ip, struct http_fields *fields)
 {
     struct identity_facts facts = identity_of(x, client_ip);
-    bool has_chain = x->shows_certificate && (facts.forward->identity & IDENTITY_WITH_CHAIN) != 0;
-    const struct verdict *verdict = has_chain ? identity_path(x->client) : NULL;
-    const struct http_fields *known = identity_cache_find(&x->client->told, &facts, verdict);
+    struct identity_cache *told = &x->client->told;
+    const struct verdict *verdict = shown_path(x);
+    const struct http_fields *known =
+        x->is_forwarded ? NULL : identity_cache_find(told, &facts, verdict);
     struct http_fields made = {0};
     if (known == NULL) {
         identity_chain(verdict, &x->arena, &facts.chain, &facts.chain_count);
         identity_headers_add_lasting(&facts, &x->arena, &made);
-        identity_cache_add(&x->client->told, &facts, verdict, &made);
         known = &made;
+        /* The connection of a proxy carries many clients: nothing there lasts. */
+        if (!x->is_forwarded)
+            identity_cache_add(told, &facts, verdict, &made);
     }
     for (size_t i = 0; i < known->count; i++)
         http_fields_add(fields, &x->arena, known->items[i].name, known->items[i].value);
@@ -146,12 +157,54 @@ static struct str forwarded_for(struct exchange *x, const char *client_ip)
     return arena_copy(&x->arena, str_of(addr_format(&x->client->peer, text)));
 }
 
+static bool believes_forwarded(const struct exchange *x)
+{
+    return x->client->is_behind_proxy && x->engine->snapshot->config->trusted_proxies.forwarded;
+}
+
+/* What a trusted proxy says, when it says it once. */
+static struct str told_by_proxy(const struct exchange *x, struct str name)
+{
+    struct str value = {NULL, 0};
+    for (size_t i = 0; believes_forwarded(x) && i < x->request.fields.count; i++) {
+        const struct http_field *field = &x->request.fields.items[i];
+        if (!str_equal_icase(field->name, name))
+            continue;
+        if (value.len > 0)
+            return (struct str){NULL, 0};
+        value = field->value;
+    }
+    return value;
+}
+
+/* The client, behind whoever trusted proxies say was before. */
+static struct str forwarded_list(struct exchange *x, const char *client_ip)
+{
+    struct str list = {NULL, 0};
+    for (size_t i = 0; believes_forwarded(x) && i < x->request.fields.count; i++) {
+        const struct http_field *field = &x->request.fields.items[i];
+        if (str_equal_icase(field->name, STR("X-Forwarded-For")) && field->value.len > 0)
+            list = arena_printf(&x->arena, "%.*s%s%.*s", STR_ARG(list), list.len > 0 ? ", " : "",
+                                STR_ARG(field->value));
+    }
+    struct str last = forwarded_for(x, client_ip);
+    if (list.len == 0)
+        return last;
+    return arena_printf(&x->arena, "%.*s, %.*s", STR_ARG(list), STR_ARG(last));
+}
+
 static void add_forwarded(struct exchange *x, const char *client_ip, struct http_fields *fields)
 {
-    http_fields_add(fields, &x->arena, STR("X-Forwarded-For"), forwarded_for(x, client_ip));
-    http_fields_add(fields, &x->arena, STR("X-Forwarded-Proto"),
-                    client_is_tls(x->client) ? STR("https") : STR("http"));
+    struct str scheme = client_is_tls(x->client) ? STR("https") : STR("http");
+    struct str told = told_by_proxy(x, STR("X-Forwarded-Proto"));
+    if (str_equal_icase(told, STR("http")) || str_equal_icase(told, STR("https")))
+        scheme = told;
     struct str host = x->uri.form == URI_ABSOLUTE ? x->uri.authority : x->request.host;
+    told = told_by_proxy(x, STR("X-Forwarded-Host"));
+    if (told.len > 0 && uri_is_authority(told))
+        host = told;
+    http_fields_add(fields, &x->arena, STR("X-Forwarded-For"), forwarded_list(x, client_ip));
+    http_fields_add(fields, &x->arena, STR("X-Forwarded-Proto"), scheme);
     if (host.len > 0)
         http_fields_add(fields, &x->arena, STR("X-Forwarded-Host"), host);
 }

@@ -14,6 +14,7 @@
 #include "core/identity_headers.h"
 #include "core/redirect.h"
 #include "core/route.h"
+#include "core/trusted_proxy.h"
 #include "core/upstream.h"
 #include "observe/access_log.h"
 #include "tls/tls_ticket.h"
@@ -154,11 +155,14 @@ static void build_site(struct snapshot *snapshot, struct snapshot_site *site,
     for (size_t i = 0; i <= config->location_count; i++)
         site->places[i].authorize = add_authorize(site, site->places[i].config, errors);
     site->map = cert_map_new(config, snapshot->config, errors);
-    if (!has_https(config))
-        return;
-    site->trust = trust_new(config, snapshot->config, errors);
+    bool hears_of_certificates =
+        snapshot->config->trusted_proxies.client_certificate != FORWARDED_CERT_NONE &&
+        asks_certificate(config);
+    if (has_https(config) || hears_of_certificates)
+        site->trust = trust_new(config, snapshot->config, errors);
     /* Also without a trust: its certificates may be wrong as well, and all errors are told. */
-    build_tls(site, snapshot->config, errors);
+    if (has_https(config))
+        build_tls(site, snapshot->config, errors);
 }
 
 /* ---- bindings ----------------------------------------------------------------------------- */
@@ -237,6 +241,7 @@ struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *key
     snapshot->config = config;
     add_upstreams(snapshot, errors);
     snapshot->identity_names = identity_names_new(config);
+    snapshot->proxies = trusted_proxies_new(&config->trusted_proxies, errors);
     header_edit_check(snapshot, errors);
     redirect_check(snapshot, errors);
     snapshot->error_pages = error_page_files_new(config, errors);
@@ -281,6 +286,7 @@ void snapshot_free(struct snapshot *snapshot)
     tls_ticket_file_free(snapshot->ticket_file);
     identity_names_free(snapshot->identity_names);
     error_page_files_free(snapshot->error_pages);
+    trusted_proxies_free(snapshot->proxies);
     config_free(snapshot->config);
     free(snapshot);
 }

@@ -31,7 +31,7 @@ struct snapshot_authorize {
 
 struct snapshot_site {
     const struct config_site *config;
-    struct trust *trust; /* NULL when the site has no https binding */
+    struct trust *trust; /* NULL when no certificate can come: neither https nor a proxy's word */
     struct cert_map *map;
     struct snapshot_access *places;        /* [0] the site, [1 + n] its n-th location */
     struct snapshot_authorize *authorizes; /* compiled; places that inherit share one */
@@ -57,6 +57,7 @@ struct error_page_files;  /* core/error_page_files.h */
 struct identity_names;    /* core/identity_headers.h */
 struct route_table;       /* core/route.h */
 struct snapshot_upstream; /* core/upstream.h */
+struct trusted_proxies;   /* core/trusted_proxy.h */
 
 struct snapshot {
     struct config *config; /* owned */
@@ -69,6 +70,7 @@ struct snapshot {
     struct tls_ticket_file *ticket_file;   /* NULL: this machine's own keys */
     struct identity_names *identity_names; /* fields no client may send through */
     struct error_page_files *error_pages;
+    struct trusted_proxies *proxies; /* peers whose word about clients is believed */
     unsigned access_fields;
     bool is_backend; /* the echo command: shows requests as they came */
 };
