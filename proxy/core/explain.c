@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/access.h"
+#include "core/header_edit.h"
 #include "core/identity_headers.h"
 #include "core/route.h"
 
@@ -150,6 +151,7 @@ static void add_headers(const struct snapshot *snapshot, const struct explain_re
         facts.chain = chain;
     }
     identity_headers_add(&facts, arena, &report->headers);
+    header_edit_request(&report->access->request_headers, &facts, arena, &report->headers);
 }
 
 void explain_make(const struct snapshot *snapshot, const struct explain_request *request,
