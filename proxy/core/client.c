@@ -2,6 +2,7 @@
 #include "core/client.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -67,6 +68,12 @@ bool client_is_tls(const struct client *client)
 bool client_is_local(const struct client *client)
 {
     return addr_is_local(&client->peer, &client->local);
+}
+
+bool client_peer_is_gone(const struct client *client)
+{
+    struct pollfd peer = {.fd = client->stream.transport.fd};
+    return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 void client_close(struct client *client)
