@@ -44,7 +44,14 @@ struct access_decision access_decide(const struct access_facts *facts)
             return decision;
         }
     }
-    if (decision.user == NULL && !facts->access->anonymous)
+    if (decision.user == NULL && !facts->access->anonymous) {
         decision.outcome = OUTCOME_NO_USER;
+        return decision;
+    }
+    struct authorize_facts who = {.leaf = decision.shows_certificate ? facts->leaf : NULL,
+                                  .user = decision.user,
+                                  .mapping = decision.mapping};
+    if (!authorize_allows(facts->authorize, &who))
+        decision.outcome = OUTCOME_NOT_AUTHORIZED;
     return decision;
 }

@@ -10,12 +10,14 @@
 #include "auth/cert_map.h"
 #include "auth/client_cert.h"
 #include "config/config.h"
+#include "core/authorize.h"
 #include "core/snapshot.h"
 #include "http/outcome.h"
 
 struct access_facts { /* what the checks read */
     const struct snapshot_site *site;
     const struct config_access *access;
+    const struct authorize *authorize; /* NULL: everybody may */
     bool is_tls;
     int cipher_bits;
     const struct cert *leaf; /* NULL: no certificate on the connection */

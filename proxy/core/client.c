@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include <utlist.h>
 
@@ -64,7 +65,7 @@ bool client_is_tls(const struct client *client)
 
 bool client_is_local(const struct client *client)
 {
-    return addr_is_local(&client->peer, &client->listener->addr);
+    return addr_is_local(&client->peer, &client->local);
 }
 
 void client_close(struct client *client)
@@ -93,6 +94,7 @@ void client_free(struct client *client)
     assert(client->state == CLIENT_CLOSED);
     if (client->exchange != NULL)
         exchange_free(client->exchange);
+    identity_cache_clear(&client->told);
     identity_clear(&client->identity);
     free(client);
 }
@@ -188,6 +190,15 @@ static void deadline_passed(void *arg)
     }
 }
 
+/* A listener of 0.0.0.0 does not say which of the machine's addresses was meant. */
+static void find_local(struct client *client, int fd)
+{
+    struct sockaddr *address = (struct sockaddr *)&client->local.storage;
+    client->local.len = sizeof client->local.storage;
+    if (getsockname(fd, address, &client->local.len) < 0)
+        client->local = client->listener->addr;
+}
+
 void client_new(struct engine_listener *listener, int fd, const struct addr *peer)
 {
     struct engine *engine = listener->engine;
@@ -195,6 +206,7 @@ void client_new(struct engine_listener *listener, int fd, const struct addr *pee
     client->engine = engine;
     client->listener = listener;
     client->peer = *peer;
+    find_local(client, fd);
     stream_init(&client->stream, &engine->buffers);
     deadline_init(&client->deadline, engine->base, deadline_passed, client);
     DL_APPEND(engine->clients, client);

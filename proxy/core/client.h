@@ -11,6 +11,7 @@
 #include "core/engine_internal.h"
 #include "core/exchange.h"
 #include "core/identity.h"
+#include "core/identity_headers.h"
 #include "core/stream.h"
 #include "http/http1_body.h"
 
@@ -31,24 +32,26 @@ struct client {
     struct engine *engine;
     const struct engine_listener *listener;
     struct addr peer;
+    struct addr local; /* the address the peer connected to, never a wildcard */
     enum client_state state;
     struct stream stream;
     struct deadline deadline;
     struct identity identity;
+    struct identity_cache told;           /* what backends are told of it, rendered */
     const struct snapshot_site *tls_site; /* chosen by SNI; NULL without TLS */
     struct exchange *exchange;            /* the current one, or NULL */
     struct http1_body body;               /* of the current request */
-    struct str body_pending;     /* decoded, offered, not yet taken; in stream.in or read ahead */
-    struct upstream_conn *bound; /* carries this client's NTLM or Negotiate; owned here */
-    bool is_running;             /* client_http1_run is on the stack */
-    bool must_run;               /* ... and has to go round again */
-    bool saw_eof;                /* the client sends no more */
-    bool was_asked;              /* for a certificate after the handshake: never again */
-    bool close_after;            /* no request after the current one */
-    bool is_due;                 /* the deadline of CLIENT_EXCHANGE runs */
-    uint64_t progress;           /* bytes in and out when the deadline was last moved */
-    uint64_t bytes_accounted;    /* of what was read: those the log has seen */
-    uint64_t drained_bytes;      /* read and dropped while lingering or after a refusal */
+    struct str body_pending;              /* decoded, offered, not yet taken; borrowed */
+    struct upstream_conn *bound;          /* carries this client's NTLM or Negotiate; owned here */
+    bool is_running;                      /* client_http1_run is on the stack */
+    bool must_run;                        /* ... and has to go round again */
+    bool saw_eof;                         /* the client sends no more */
+    bool was_asked;                       /* for a certificate after the handshake: never again */
+    bool close_after;                     /* no request after the current one */
+    bool is_due;                          /* the deadline of CLIENT_EXCHANGE runs */
+    uint64_t progress;                    /* bytes in and out when the deadline was last moved */
+    uint64_t bytes_logged;                /* of stream.bytes_read: they belong to past requests */
+    uint64_t drained_bytes;               /* read and dropped while lingering or after a refusal */
 };
 
 /* Takes a freshly accepted descriptor. */

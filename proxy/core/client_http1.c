@@ -26,6 +26,12 @@ static void op_send_continue(struct exchange *x)
     stream_put(&x->client->stream, STR("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
+static void op_send_interim(struct exchange *x, const struct http_response *response)
+{
+    stream_put(&x->client->stream, http1_write_response_head(&x->arena, response->status,
+                                                             response->reason, &response->fields));
+}
+
 /* A client that waits for 100 Continue and is refused may send its body or may not: the next
  * request could not be told from it (RFC 9110 section 10.1.1). */
 static bool body_is_uncertain(const struct exchange *x)
@@ -113,6 +119,7 @@ static void op_run(struct exchange *x)
 
 static const struct client_ops HTTP1_OPS = {
     .send_continue = op_send_continue,
+    .send_interim = op_send_interim,
     .start_response = op_start_response,
     .send_body = op_send_body,
     .end_response = op_end_response,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/rand.h>
 #include <utlist.h>
@@ -129,7 +130,6 @@ static void init_listeners(struct engine *engine, const struct engine_options *o
         listener->engine = engine;
         listener->binding = &snapshot->bindings[i];
         listener->addr = options->listen_addrs[i];
-        (void)addr_format_host(&listener->addr, listener->host_text);
         listener->listener =
             listener_new(options->base, options->listen_fds[i], accepted, listener);
     }
@@ -156,6 +156,10 @@ struct engine *engine_new(const struct engine_options *options)
     identity_start(engine);
     engine->access_log =
         access_log_new(options->access_log_fd, snapshot->access_fields, log->access_crlf);
+    access_log_set_format(engine->access_log, log->access_format);
+    if (gethostname(engine->computer, sizeof engine->computer) < 0)
+        engine->computer[0] = '\0';
+    engine->computer[sizeof engine->computer - 1] = '\0';
     engine->refusals = refusal_log_new(snapshot->site_count);
     if (RAND_bytes((unsigned char *)&engine->next_request_id, sizeof engine->next_request_id) != 1)
         engine->next_request_id = (uint64_t)clock_wall_ms() << 20;

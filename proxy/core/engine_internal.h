@@ -31,7 +31,6 @@ struct engine_listener {
     const struct snapshot_binding *binding;
     struct addr addr; /* with the real port */
     struct listener *listener;
-    char host_text[ADDR_TEXT_SIZE]; /* for the log */
 };
 
 struct engine {
@@ -53,6 +52,7 @@ struct engine {
     struct cert_table *certs;       /* of clients that were found good */
     struct tls_intern_table intern; /* shows them to the TLS layer */
     struct access_log *access_log;
+    char computer[65]; /* this machine's name, for the log (gethostname(2): at most 64 bytes) */
     struct refusal_log *refusals;
     struct event tick; /* flushes the access log */
     uint64_t next_request_id;

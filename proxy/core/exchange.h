@@ -30,6 +30,8 @@ struct upstream_group;
 /* The client's protocol. */
 struct client_ops {
     void (*send_continue)(struct exchange *x); /* 100 */
+    /* A response that is not the answer (1xx). */
+    void (*send_interim)(struct exchange *x, const struct http_response *response);
     /* x->response is complete: send its head. */
     void (*start_response)(struct exchange *x);
     /* Returns how much was taken; the rest is offered again after upstream_ops.resume. */
@@ -83,10 +85,16 @@ struct exchange {
 
     struct upstream_group *group;
     struct http_fields upstream_fields;
+    struct str upstream_path; /* canonical, after rewrite */
+    bool is_stripped;         /* rewrite.strip_prefix was taken off */
     struct str upstream_target;
-    unsigned attempts;
+    unsigned attempts;         /* connections that it was given */
+    unsigned upstream_retries; /* those that went to another server after a failure */
+    bool *upstream_tried;      /* by server of the group; NULL: none failed */
     bool request_has_body;
     bool request_ended;         /* the client's body is complete */
+    bool continue_sent;         /* the client was told to send its body */
+    unsigned interim_responses; /* of the upstream, passed on or not */
     bool upstream_is_ready;     /* takes request body */
     bool upstream_needs_flush;  /* something is queued there */
     uint64_t request_body_sent; /* bytes of it that went upstream */
@@ -134,12 +142,16 @@ void exchange_free(struct exchange *x);
 
 /* From the upstream side: */
 void exchange_upstream_ready(struct exchange *x);
+/* 1xx other than 101: passed on when the client can tell it from an answer. */
+void exchange_response_interim(struct exchange *x, const struct http_response *response);
 void exchange_response_head(struct exchange *x, const struct http_response *response);
 size_t exchange_response_body(struct exchange *x, struct str data);
 void exchange_response_end(struct exchange *x);
 /* Before the response's head: answered with the outcome; after it: aborted. */
 void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const char *detail);
 
+/* Answers with x->response, which is complete, and this body. */
+void exchange_answer(struct exchange *x, struct str body);
 /* Answers with the outcome's page; the upstream, if any, is cancelled. */
 void exchange_refuse(struct exchange *x, enum outcome outcome);
 /* The upstream side lets go of a complete exchange (its connection is back in the pool). */

@@ -322,6 +322,10 @@ static void fix_access(struct fixes *fixes)
     case OUTCOME_NO_USER:
         add_set(fixes, "anonymous", "true", "or map this certificate to a user");
         break;
+    case OUTCOME_NOT_AUTHORIZED:
+        add_present(fixes, "add a rule with permission: allow that matches this client to the "
+                           "authorize list of the path, in front of those that refuse it");
+        break;
     case OUTCOME_MISDIRECTED:
         add_present(fixes, "connect with the name of the host that is asked for (SNI)");
         break;

@@ -4,7 +4,9 @@
 #include "base/clock.h"
 #include "core/client.h"
 #include "core/exchange.h"
+#include "core/header_edit.h"
 #include "core/identity_headers.h"
+#include "core/rewrite.h"
 #include "core/snapshot.h"
 #include "core/tunnel_upgrade.h"
 #include "http/http1_write.h"
@@ -99,31 +101,54 @@ static struct str via_value(struct exchange *x)
 static struct identity_facts identity_of(struct exchange *x, const char *client_ip)
 {
     const struct client *client = x->client;
-    const struct identity *identity = &client->identity;
     bool is_tls = client_is_tls(client);
     const struct transport *transport = &client->stream.transport;
-    struct identity_facts facts = {
+    return (struct identity_facts){
         .forward = &x->place->config->forward,
+        .leaf = x->shows_certificate ? client->identity.presented[0] : NULL,
+        .server = is_tls ? x->site->server : NULL,
         .user = x->user,
         .password = x->password,
         .verdict = x->shows_certificate ? "trusted" : "none",
         .tls_version = is_tls ? tls_transport_version(transport) : NULL,
         .cipher = is_tls ? tls_transport_cipher(transport) : NULL,
+        .cipher_bits = is_tls ? tls_transport_cipher_bits(transport) : 0,
         .client_ip = client_ip,
         .request_id = x->id,
         .arr_quote_single = x->engine->snapshot->config->compat.arr_quote_single,
     };
-    if (x->shows_certificate) {
-        facts.leaf = identity->presented[0];
-        if ((facts.forward->identity & IDENTITY_RFC9440_CHAIN) != 0)
-            identity_chain(x->client, &x->arena, &facts.chain, &facts.chain_count);
+}
+
+static void add_identity(struct exchange *x, const char *client_ip, struct http_fields *fields)
+{
+    struct identity_facts facts = identity_of(x, client_ip);
+    bool has_chain = x->shows_certificate && (facts.forward->identity & IDENTITY_WITH_CHAIN) != 0;
+    const struct verdict *verdict = has_chain ? identity_path(x->client) : NULL;
+    const struct http_fields *known = identity_cache_find(&x->client->told, &facts, verdict);
+    struct http_fields made = {0};
+    if (known == NULL) {
+        identity_chain(verdict, &x->arena, &facts.chain, &facts.chain_count);
+        identity_headers_add_lasting(&facts, &x->arena, &made);
+        identity_cache_add(&x->client->told, &facts, verdict, &made);
+        known = &made;
     }
-    return facts;
+    for (size_t i = 0; i < known->count; i++)
+        http_fields_add(fields, &x->arena, known->items[i].name, known->items[i].value);
+    identity_headers_add_fresh(&facts, &x->arena, fields);
+}
+
+/* ARR: the address with its port, IPv6 in brackets. */
+static struct str forwarded_for(struct exchange *x, const char *client_ip)
+{
+    char text[ADDR_TEXT_SIZE];
+    if ((x->place->config->forward.identity & IDENTITY_IIS_ARR) == 0)
+        return str_of(client_ip);
+    return arena_copy(&x->arena, str_of(addr_format(&x->client->peer, text)));
 }
 
 static void add_forwarded(struct exchange *x, const char *client_ip, struct http_fields *fields)
 {
-    http_fields_add(fields, &x->arena, STR("X-Forwarded-For"), str_of(client_ip));
+    http_fields_add(fields, &x->arena, STR("X-Forwarded-For"), forwarded_for(x, client_ip));
     http_fields_add(fields, &x->arena, STR("X-Forwarded-Proto"),
                     client_is_tls(x->client) ? STR("https") : STR("http"));
     struct str host = x->uri.form == URI_ABSOLUTE ? x->uri.authority : x->request.host;
@@ -131,11 +156,22 @@ static void add_forwarded(struct exchange *x, const char *client_ip, struct http
         http_fields_add(fields, &x->arena, STR("X-Forwarded-Host"), host);
 }
 
+/* What was taken off the path: for links of the backend. */
+static void add_prefix(struct exchange *x, struct http_fields *fields)
+{
+    const struct config_value *prefix = &x->place->config->rewrite.strip_prefix;
+    if (prefix->text == NULL)
+        return;
+    (void)http_fields_remove(fields, STR("X-Forwarded-Prefix"));
+    if (x->is_stripped)
+        http_fields_add(fields, &x->arena, STR("X-Forwarded-Prefix"), str_of(prefix->text));
+}
+
 static struct str target_of(struct exchange *x)
 {
     if (x->uri.query.len == 0)
-        return x->uri.path;
-    return arena_printf(&x->arena, "%.*s%.*s", STR_ARG(x->uri.path), STR_ARG(x->uri.query));
+        return x->upstream_path;
+    return arena_printf(&x->arena, "%.*s%.*s", STR_ARG(x->upstream_path), STR_ARG(x->uri.query));
 }
 
 void headers_for_upstream(struct exchange *x, struct str upstream_host)
@@ -161,8 +197,33 @@ void headers_for_upstream(struct exchange *x, struct str upstream_host)
     add_forwarded(x, client_ip.ptr, fields);
     if (x->place->config->forward.via)
         http_fields_add(fields, &x->arena, STR("Via"), via_value(x));
+    add_identity(x, client_ip.ptr, fields);
+    add_prefix(x, fields);
     struct identity_facts facts = identity_of(x, client_ip.ptr);
-    identity_headers_add(&facts, &x->arena, fields);
+    header_edit_request(&x->place->config->request_headers, &facts, &x->arena, fields);
+}
+
+void headers_for_interim(struct exchange *x, const struct http_response *response,
+                         struct http_fields *ret_fields)
+{
+    copy_fields(x, &response->fields, ret_fields, NULL);
+    /* RFC 9110 section 8.6, RFC 9112 section 6.1: they have no body that could be framed. */
+    (void)http_fields_remove(ret_fields, STR("Content-Length"));
+}
+
+static void rewrite_redirects(struct exchange *x)
+{
+    const struct http_field *host = http_fields_find(&x->upstream_fields, STR("Host"));
+    struct http_fields *fields = &x->response.fields;
+    struct rewrite_hosts hosts = {
+        .client = x->uri.form == URI_ABSOLUTE ? x->uri.authority : x->request.host,
+        .upstream = host == NULL ? (struct str){NULL, 0} : host->value,
+    };
+    for (size_t i = 0; i < fields->count; i++) {
+        if (str_equal_icase(fields->items[i].name, STR("Location")))
+            fields->items[i].value = rewrite_location(&x->place->config->rewrite, x->is_stripped,
+                                                      &hosts, fields->items[i].value, &x->arena);
+    }
 }
 
 void headers_for_client(struct exchange *x, const struct http_response *response)
@@ -175,6 +236,9 @@ void headers_for_client(struct exchange *x, const struct http_response *response
         response->body.kind == HTTP_BODY_NONE && response->status >= 200 && response->status != 204;
     if (!keeps_length)
         (void)http_fields_remove(&x->response.fields, STR("Content-Length"));
+    rewrite_redirects(x);
+    header_edit_response(&x->place->config->response_headers, false, client_is_tls(x->client),
+                         &x->arena, &x->response.fields);
     /* RFC 9110 section 6.6.1: a message without a date gets the time it was received. */
     if (http_fields_find(&x->response.fields, STR("Date")) == NULL) {
         char date[CLOCK_TEXT_SIZE];

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/client.h"
+#include "core/identity_headers.h"
 #include "core/snapshot.h"
 #include "tls/tls_transport.h"
 
@@ -143,16 +144,22 @@ bool identity_session_facts(struct client *client, struct tls_session_facts *ret
     return true;
 }
 
-void identity_chain(struct client *client, struct arena *arena, struct cert *const **ret_chain,
-                    size_t *ret_count)
+const struct verdict *identity_path(struct client *client)
+{
+    struct identity *identity = &client->identity;
+    /* A resumed session brings the outcome, but the path has to be found by this worker. */
+    if (identity->verdict == NULL && identity_has_certificate(identity))
+        judge(client, clock_wall_s());
+    return identity->verdict != NULL && identity->verdict->outcome == OUTCOME_OK ? identity->verdict
+                                                                                 : NULL;
+}
+
+void identity_chain(const struct verdict *verdict, struct arena *arena,
+                    struct cert *const **ret_chain, size_t *ret_count)
 {
     *ret_chain = NULL;
     *ret_count = 0;
-    /* A resumed session brings the outcome, but the path has to be found by this worker. */
-    if (client->identity.verdict == NULL)
-        judge(client, clock_wall_s());
-    const struct verdict *verdict = client->identity.verdict;
-    if (verdict->outcome != OUTCOME_OK || verdict->path_len < 2)
+    if (verdict == NULL || verdict->path_len < 2)
         return;
     struct cert **chain = arena_alloc(arena, verdict->path_len * sizeof *chain);
     for (size_t i = 1; i < verdict->path_len; i++) {

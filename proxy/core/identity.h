@@ -47,9 +47,12 @@ static inline bool identity_has_certificate(const struct identity *identity)
 enum outcome identity_judge(struct client *client, int64_t now);
 /* What a session of this connection may carry; false when it must not be resumable. */
 bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts);
+/* The verdict whose path is the validated chain, for forwarding that: after a resumption it is
+ * reached again. NULL without a certificate, or when there is no good path. */
+const struct verdict *identity_path(struct client *client);
 /* The chain above the leaf for forwarding, issuer first, in the arena: the validated path, without
- * the anchor. */
-void identity_chain(struct client *client, struct arena *arena, struct cert *const **ret_chain,
-                    size_t *ret_count);
+ * the anchor. verdict may be NULL: empty. */
+void identity_chain(const struct verdict *verdict, struct arena *arena,
+                    struct cert *const **ret_chain, size_t *ret_count);
 
 #endif

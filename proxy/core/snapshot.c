@@ -8,7 +8,11 @@
 
 #include "base/mem.h"
 #include "config/config_load.h"
+#include "core/authorize.h"
+#include "core/error_page_files.h"
+#include "core/header_edit.h"
 #include "core/identity_headers.h"
+#include "core/redirect.h"
 #include "core/upstream.h"
 #include "observe/access_log.h"
 #include "tls/tls_ticket.h"
@@ -109,6 +113,25 @@ static void build_tls(struct snapshot_site *site, const struct config *config,
     };
     site->tls = tls_site_new(&options, config, errors);
     free(names);
+    X509 *server = site->tls == NULL ? NULL : tls_site_certificate(site->tls);
+    if (server != NULL)
+        site->server = cert_from_x509(server);
+}
+
+static const struct authorize *add_authorize(struct snapshot_site *site,
+                                             const struct config_access *access,
+                                             struct error_list *errors)
+{
+    for (size_t i = 0; i < site->authorize_count; i++) {
+        if (site->authorizes[i].config == access->authorize)
+            return site->authorizes[i].compiled;
+    }
+    site->authorizes =
+        xreallocarray(site->authorizes, site->authorize_count + 1, sizeof *site->authorizes);
+    struct snapshot_authorize *added = &site->authorizes[site->authorize_count++];
+    added->config = access->authorize;
+    added->compiled = authorize_new(access, errors);
+    return added->compiled;
 }
 
 static void add_places(const struct snapshot *snapshot, struct snapshot_site *site)
@@ -127,6 +150,8 @@ static void build_site(struct snapshot *snapshot, struct snapshot_site *site,
 {
     site->config = config;
     add_places(snapshot, site);
+    for (size_t i = 0; i <= config->location_count; i++)
+        site->places[i].authorize = add_authorize(site, site->places[i].config, errors);
     site->map = cert_map_new(config, snapshot->config, errors);
     if (!has_https(config))
         return;
@@ -209,7 +234,10 @@ struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *key
     snapshot->config = config;
     add_upstreams(snapshot, errors);
     snapshot->identity_names = identity_names_new(config);
-    snapshot->access_fields = access_log_fields(&config->log.access_fields, errors);
+    header_edit_check(snapshot, errors);
+    redirect_check(snapshot, errors);
+    snapshot->error_pages = error_page_files_new(config, errors);
+    snapshot->access_fields = access_log_configured(&config->log, errors);
     snapshot->sites = xcalloc(config->site_count, sizeof *snapshot->sites);
     snapshot->site_count = config->site_count;
     for (size_t i = 0; i < config->site_count; i++)
@@ -233,9 +261,13 @@ void snapshot_free(struct snapshot *snapshot)
     }
     for (size_t i = 0; i < snapshot->site_count; i++) {
         tls_site_free(snapshot->sites[i].tls);
+        cert_unref(snapshot->sites[i].server);
         trust_free(snapshot->sites[i].trust);
         cert_map_free(snapshot->sites[i].map);
         free(snapshot->sites[i].places);
+        for (size_t j = 0; j < snapshot->sites[i].authorize_count; j++)
+            authorize_free(snapshot->sites[i].authorizes[j].compiled);
+        free(snapshot->sites[i].authorizes);
     }
     for (size_t i = 0; i < snapshot->upstream_count; i++)
         snapshot_upstream_clear(&snapshot->upstreams[i]);
@@ -244,6 +276,7 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot->upstreams);
     tls_ticket_file_free(snapshot->ticket_file);
     identity_names_free(snapshot->identity_names);
+    error_page_files_free(snapshot->error_pages);
     config_free(snapshot->config);
     free(snapshot);
 }

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <openssl/x509.h>
+
 #include "base/attr.h"
 #include "base/errors.h"
 #include "config/config.h"
@@ -39,6 +41,8 @@ struct tls_site *tls_site_new(const struct tls_site_options *options, const stru
                               struct error_list *errors);
 void tls_site_free(struct tls_site *site);
 const struct config_site *tls_site_config(const struct tls_site *site);
+/* The site's certificate (borrowed): of several the RSA one, the same for every connection. */
+X509 *tls_site_certificate(const struct tls_site *site);
 
 struct tls_ticket_keys; /* in memory all workers share, see tls_ticket.h */
 struct tls_ticket_file;

@@ -79,8 +79,9 @@ struct tls_listener {
     int64_t lifetime_s;
 };
 
-struct tls_connection { /* the SSL's application data */
-    const struct tls_listener *listener;
+struct tls_connection {                        /* the SSL's application data */
+    const struct tls_listener *listener;       /* NULL on the client side */
+    struct tls_client_session *client_session; /* NULL on the server side; borrowed */
     struct transport *transport;
     struct tls_site *site; /* NULL until the first ClientHello */
     tls_session_fn session_fn;
@@ -115,6 +116,12 @@ static inline struct tls_connection *tls_connection_of(const SSL *ssl)
 {
     return SSL_get_app_data(ssl);
 }
+
+/* tls_transport.c: takes the connection and the fd over; NULL: broken, which the first handshake
+ * call says. */
+SSL *tls_transport_begin(struct transport *transport, struct event_base *base, int fd,
+                         struct tls_connection *connection, SSL_CTX *ctx, transport_cb callback,
+                         void *arg);
 
 /* What every context has in common; never NULL. */
 SSL_CTX *tls_context_new_common(const struct config *config);

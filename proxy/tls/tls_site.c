@@ -122,6 +122,13 @@ const struct config_site *tls_site_config(const struct tls_site *site)
     return site->config;
 }
 
+X509 *tls_site_certificate(const struct tls_site *site)
+{
+    return SSL_CTX_set_current_cert(site->ctx, SSL_CERT_SET_FIRST) == 1
+               ? SSL_CTX_get0_certificate(site->ctx)
+               : NULL;
+}
+
 bool tls_site_apply(struct tls_site *site, SSL *ssl)
 {
     /* The switch brings certificates, ciphers, issuer names and the callbacks that OpenSSL looks up

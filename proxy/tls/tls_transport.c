@@ -35,8 +35,12 @@ static enum transport_result ended(struct transport *transport)
     if (!connection->is_established) {
         return broken(transport, "the peer closed the connection during the handshake");
     }
-    /* RFC 8446 section 6.1: an end without close_notify may be somebody else's doing. */
+    /* RFC 8446 section 6.1: an end without close_notify may be somebody else's doing. Of a server's
+     * answer it may be the only sign that something is missing. */
     connection->is_truncated = !connection->has_goodbye;
+    if (connection->is_truncated && connection->listener == NULL) {
+        return broken(transport, "the peer closed without close_notify");
+    }
     return TRANSPORT_EOF;
 }
 
@@ -98,7 +102,7 @@ static enum transport_result tls_handshake(struct transport *transport)
     transport->write_needs_read = result == TRANSPORT_AGAIN && !needs_write;
     if (result == TRANSPORT_OK && !connection->is_established) {
         connection->is_established = true;
-        if (!tls_session_load(connection, transport->tls)) {
+        if (connection->listener != NULL && !tls_session_load(connection, transport->tls)) {
             return broken(transport, "a resumed session without a record");
         }
         tls_stateful_forget(connection);
@@ -190,24 +194,34 @@ static const struct transport_ops TLS_OPS = {
     .clear = tls_clear,
 };
 
+SSL *tls_transport_begin(struct transport *transport, struct event_base *base, int fd,
+                         struct tls_connection *connection, SSL_CTX *ctx, transport_cb callback,
+                         void *arg)
+{
+    connection->transport = transport;
+    transport_init(transport, &TLS_OPS, base, fd, callback, arg);
+    transport->tls_connection = connection;
+    ERR_clear_error();
+    SSL *ssl = SSL_new(ctx);
+    transport->tls = ssl;
+    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || SSL_set_app_data(ssl, connection) != 1) {
+        (void)broken(transport, NULL); /* the first handshake call says so */
+        return NULL;
+    }
+    return ssl;
+}
+
 void tls_transport_init_server(struct transport *transport, struct event_base *base, int fd,
                                const struct tls_listener *listener, transport_cb callback,
                                tls_session_fn session_fn, void *arg)
 {
     struct tls_connection *connection = xcalloc(1, sizeof *connection);
     connection->listener = listener;
-    connection->transport = transport;
     connection->session_fn = session_fn;
-    transport_init(transport, &TLS_OPS, base, fd, callback, arg);
-    transport->tls_connection = connection;
-    ERR_clear_error();
-    SSL *ssl = SSL_new(listener->ctx);
-    transport->tls = ssl;
-    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || SSL_set_app_data(ssl, connection) != 1) {
-        (void)broken(transport, NULL); /* the first handshake call says so */
-        return;
+    SSL *ssl = tls_transport_begin(transport, base, fd, connection, listener->ctx, callback, arg);
+    if (ssl != NULL) {
+        SSL_set_accept_state(ssl);
     }
-    SSL_set_accept_state(ssl);
 }
 
 struct tls_site *tls_transport_site(const struct transport *transport)
