@@ -21,14 +21,14 @@ static const struct config_key revocation_rows[] = {
     {.name = "check", .type = CONFIG_BOOL, ROW(config_revocation, check), .fallback = "true",
      .doc = "check revocation; `verifyclientcertrevocation` of the binding"},
     {.name = "crls", .type = CONFIG_PATHS, ROW(config_revocation, crls), .fallback = "[]",
-     .doc = "CRLs, PEM or DER; files or folders"},
+     .doc = "CRLs, PEM or DER; files or folders; read again when they change"},
     {.name = "missing", .type = CONFIG_CHOICE, ROW(config_revocation, missing_always),
      .words = missing_words, .fallback = "if_cdp",
      .doc = "whether a missing CRL matters only when the certificate names a CDP or OCSP "
             "responder, or always"},
     {.name = "freshness_time", .type = CONFIG_DURATION, ROW(config_revocation, freshness_time_ms),
      .min = 0, .max = 365 * (uint64_t)DAY, .fallback = "0s",
-     .doc = "refuse CRLs older than this though still current; 0s: no limit; "
+     .doc = "read the CRLs again, changed or not, when one is older than this; 0s: never; "
             "`revocationfreshnesstime`"},
     {.name = "cached_only", .type = CONFIG_BOOL, ROW(config_revocation, cached_only),
      .fallback = "false",

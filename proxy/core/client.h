@@ -41,17 +41,17 @@ struct client {
     const struct snapshot_site *tls_site; /* chosen by SNI; NULL without TLS */
     struct exchange *exchange;            /* the current one, or NULL */
     struct http1_body body;               /* of the current request */
-    struct str body_pending;              /* decoded, offered, not yet taken; borrowed */
-    struct upstream_conn *bound;          /* carries this client's NTLM or Negotiate; owned here */
-    bool is_running;                      /* client_http1_run is on the stack */
-    bool must_run;                        /* ... and has to go round again */
-    bool saw_eof;                         /* the client sends no more */
-    bool was_asked;                       /* for a certificate after the handshake: never again */
-    bool close_after;                     /* no request after the current one */
-    bool is_due;                          /* the deadline of CLIENT_EXCHANGE runs */
-    uint64_t progress;                    /* bytes in and out when the deadline was last moved */
-    uint64_t bytes_logged;                /* of stream.bytes_read: they belong to past requests */
-    uint64_t drained_bytes;               /* read and dropped while lingering or after a refusal */
+    struct str body_pending;     /* decoded, offered, not yet taken; in stream.in or read ahead */
+    struct upstream_conn *bound; /* carries this client's NTLM or Negotiate; owned here */
+    bool is_running;             /* client_http1_run is on the stack */
+    bool must_run;               /* ... and has to go round again */
+    bool saw_eof;                /* the client sends no more */
+    bool was_asked;              /* for a certificate after the handshake: never again */
+    bool close_after;            /* no request after the current one */
+    bool is_due;                 /* the deadline of CLIENT_EXCHANGE runs */
+    uint64_t progress;           /* bytes in and out when the deadline was last moved */
+    uint64_t bytes_logged;       /* of stream.bytes_read: they belong to past requests */
+    uint64_t drained_bytes;      /* read and dropped while lingering or after a refusal */
 };
 
 /* Takes a freshly accepted descriptor. */

@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "base/attr.h"
 #include "core/snapshot.h"
 
 struct engine;
@@ -43,6 +44,9 @@ void engine_drain(struct engine *engine, uint64_t grace_ms, uint64_t deadline_ms
                   engine_drained_cb callback, void *arg);
 /* A reopened access log; the engine writes there from now on (fd borrowed). */
 void engine_set_access_log(struct engine *engine, int fd);
+/* The site's CRLs were read again; fd is the block (borrowed). Every open connection is judged anew
+ * at its next request. False, with the reason, when it cannot be used. */
+MUST_USE bool engine_set_crls(struct engine *engine, size_t site, int fd, const char **ret_problem);
 /* Closes everything at once and frees; flushes the log. */
 void engine_free(struct engine *engine);
 

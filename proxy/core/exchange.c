@@ -143,7 +143,7 @@ static bool find_place(struct exchange *x)
 static enum outcome judge(void *arg)
 {
     struct exchange *x = arg;
-    return identity_judge(x->client, clock_wall_s());
+    return identity_judge(x->client, x->site, clock_wall_s());
 }
 
 enum preflight_step { PREFLIGHT_ORDINARY, PREFLIGHT_GOES_ON, PREFLIGHT_ANSWERED };
@@ -217,7 +217,7 @@ static bool rewrite(struct exchange *x)
 
 void exchange_authorize(struct exchange *x)
 {
-    if (!is_allowed(x) || redirect_elsewhere(x) || !rewrite(x))
+    if (redirect_to_https(x) || !is_allowed(x) || redirect_elsewhere(x) || !rewrite(x))
         return;
     x->group = &x->engine->groups[x->place->upstream];
     upstream_start(x);
@@ -241,6 +241,10 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
     x->request_has_body = request.body.kind != HTTP_BODY_NONE;
     x->request_ended = !x->request_has_body;
     x->upgrade_key = tunnel_upgrade_key(&x->request);
+    if (x->engine->is_stale) {
+        refuse_and_close(x, OUTCOME_UNAVAILABLE, "the configuration changed before this request");
+        return;
+    }
     if (!read_target(x) || !find_place(x))
         return;
     if (limits(x)->body_bytes > 0 && request.body.kind == HTTP_BODY_LENGTH &&
@@ -248,8 +252,7 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
         refuse_and_close(x, OUTCOME_CONTENT_TOO_LARGE, "the body is longer than allowed");
         return;
     }
-    if (!redirect_to_https(x))
-        exchange_authorize(x);
+    exchange_authorize(x);
 }
 
 void exchange_begin_refused(struct client *client, const struct client_ops *ops,

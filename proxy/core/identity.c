@@ -84,19 +84,29 @@ void identity_from_handshake(struct client *client)
     if (facts == NULL || !identity_has_certificate(identity))
         return;
     /* Only a good verdict is ever stored with a session, and the TLS layer has checked that policy,
-     * stores and CRLs are still those it was reached under. */
+     * stores and CRLs are those it was reached under. CRLs that came since then are noticed when
+     * the verdict is asked for. */
     identity->is_resumed = true;
+    memcpy(identity->revocation, facts->revocation, sizeof identity->revocation);
     identity->is_judged = true;
     identity->outcome = OUTCOME_OK;
     identity->valid_until = facts->valid_until;
 }
 
-static void judge(struct client *client, int64_t now)
+static bool is_current(const struct identity *identity, const struct trust *trust, int64_t now)
+{
+    return identity->is_judged && now < identity->valid_until &&
+           memcmp(identity->revocation, trust_revocation_digest(trust),
+                  sizeof identity->revocation) == 0;
+}
+
+static void judge(struct client *client, const struct trust *trust, int64_t now)
 {
     struct identity *identity = &client->identity;
+    memcpy(identity->revocation, trust_revocation_digest(trust), sizeof identity->revocation);
     verdict_unref(identity->verdict);
-    identity->verdict = verdict_cache_get(client->engine->verdicts, client->tls_site->trust,
-                                          identity->presented, identity->presented_count, now);
+    identity->verdict = verdict_cache_get(client->engine->verdicts, trust, identity->presented,
+                                          identity->presented_count, now);
     identity->outcome = identity->verdict->outcome;
     identity->valid_until = identity->verdict->valid_until;
     identity->is_judged = true;
@@ -106,11 +116,11 @@ static void judge(struct client *client, int64_t now)
         cert_table_add(client->engine->certs, identity->presented[i]);
 }
 
-enum outcome identity_judge(struct client *client, int64_t now)
+enum outcome identity_judge(struct client *client, const struct snapshot_site *site, int64_t now)
 {
     struct identity *identity = &client->identity;
-    if (!identity->is_judged || now >= identity->valid_until)
-        judge(client, now);
+    if (!is_current(identity, site->trust, now))
+        judge(client, site->trust, now);
     return identity->outcome;
 }
 
@@ -127,6 +137,12 @@ static void offer_presented(struct identity *identity, struct tls_session_facts 
     facts->presented_count = count;
 }
 
+bool identity_lost_its_chain(const struct identity *identity, const struct trust *trust)
+{
+    return identity->is_resumed && identity->presented_count == 1 &&
+           !trust_knows_issuer(trust, identity->presented[0]);
+}
+
 bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts)
 {
     *ret_facts = (struct tls_session_facts){.valid_until = INT64_MAX};
@@ -136,7 +152,7 @@ bool identity_session_facts(struct client *client, struct tls_session_facts *ret
     struct identity *identity = &client->identity;
     if (!identity_has_certificate(identity))
         return true;
-    if (identity_judge(client, clock_wall_s()) != OUTCOME_OK)
+    if (identity_judge(client, client->tls_site, clock_wall_s()) != OUTCOME_OK)
         return false;
     ret_facts->valid_until = identity->valid_until;
     memcpy(ret_facts->leaf_sha256, identity->presented[0]->sha256, 32);
@@ -149,7 +165,7 @@ const struct verdict *identity_path(struct client *client)
     struct identity *identity = &client->identity;
     /* A resumed session brings the outcome, but the path has to be found by this worker. */
     if (identity->verdict == NULL && identity_has_certificate(identity))
-        judge(client, clock_wall_s());
+        judge(client, client->tls_site->trust, clock_wall_s());
     return identity->verdict != NULL && identity->verdict->outcome == OUTCOME_OK ? identity->verdict
                                                                                  : NULL;
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "auth/client_cert.h"
+#include "auth/trust_store.h"
 #include "auth/verdict.h"
 #include "base/arena.h"
 #include "http/outcome.h"
@@ -19,6 +20,7 @@
 struct client;
 struct engine;
 struct tls_certificate;
+struct snapshot_site;
 struct tls_session_facts;
 
 struct identity {            /* start from {0} */
@@ -28,6 +30,7 @@ struct identity {            /* start from {0} */
     const struct verdict *verdict;   /* reference held; NULL: none yet, or resumed and still good */
     enum outcome outcome;            /* the verdict's, when is_judged */
     int64_t valid_until;             /* seconds since 1970 */
+    unsigned char revocation[TRUST_EPOCH_SIZE]; /* the generation it was reached under */
     bool is_judged;
     bool is_resumed;
 };
@@ -42,9 +45,13 @@ static inline bool identity_has_certificate(const struct identity *identity)
 {
     return identity->presented_count > 0;
 }
-/* The verdict at this time (seconds since 1970), reached again when it is due. Call only with a
- * certificate. */
-enum outcome identity_judge(struct client *client, int64_t now);
+/* The verdict at this time (seconds since 1970) for a request to this site, which has the policy of
+ * the handshake's but may have CRLs of its own; reached again when it is due or when the CRLs are
+ * others. Call only with a certificate. */
+enum outcome identity_judge(struct client *client, const struct snapshot_site *site, int64_t now);
+/* True when a resumed connection cannot be judged anew, because the intermediates that the client
+ * sent in the full handshake are gone and the stores do not have them. */
+bool identity_lost_its_chain(const struct identity *identity, const struct trust *trust);
 /* What a session of this connection may carry; false when it must not be resumable. */
 bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts);
 /* The verdict whose path is the validated chain, for forwarding that: after a resumption it is

@@ -154,6 +154,7 @@ static void resume(struct client *client)
     struct exchange *x = client->exchange;
     client_set_state(client, CLIENT_EXCHANGE);
     identity_from_handshake(client);
+    identity_cache_clear(&client->told); /* a renegotiation may have changed the cipher, too */
     client->body_pending = str_make(x->read_ahead.bytes, x->read_ahead.len);
     x->awaits_certificate = false;
     client->must_run = true;

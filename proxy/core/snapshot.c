@@ -281,6 +281,14 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot);
 }
 
+bool snapshot_site_set_crls(struct snapshot_site *site, struct crl_index *crls)
+{
+    bool is_new = trust_crls_set(site->trust, crls);
+    if (site->tls != NULL)
+        tls_site_set_revocation(site->tls, trust_revocation_digest(site->trust));
+    return is_new;
+}
+
 /* What the configuration's text does not show: the files that mappings and accounts read. */
 static bool reads_mapping_files(const struct config_site *site)
 {

@@ -1,6 +1,7 @@
 /* snapshot.h - the runtime built from a configuration: contexts, stores, maps, addresses.
  *
- * Built in the master, immutable, inherited by the workers of one generation through fork.
+ * Built in the master, inherited by the workers of one generation through fork. Immutable but for
+ * the CRLs, which each process exchanges when the master has read them again.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_CORE_SNAPSHOT_H
@@ -10,6 +11,7 @@
 #include <stddef.h>
 
 #include "auth/cert_map.h"
+#include "auth/trust_crls.h"
 #include "auth/trust_store.h"
 #include "base/errors.h"
 #include "config/config.h"
@@ -75,6 +77,9 @@ struct snapshot {
 struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *keys,
                               struct error_list *errors);
 void snapshot_free(struct snapshot *snapshot); /* NULL is allowed */
+/* Puts other CRLs into use (taken over): verdicts and TLS sessions of those before end. True when
+ * their contents differ. The site must have a trust. */
+bool snapshot_site_set_crls(struct snapshot_site *site, struct crl_index *crls);
 /* True when a request would be judged alike under both: connections of the one may live on for a
  * moment under the other. */
 bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b);

@@ -69,6 +69,8 @@ static unsigned sweep(struct master *master)
         log_info("generation.ended", "generation=%u", generation_number(release->generation));
         /* Only at the end: what is still to be said goes to its log. */
         if (release == master->logging) {
+            crl_watch_free(release->crl_watch);
+            release->crl_watch = NULL;
             generation_free(release->generation);
             release->generation = NULL;
         } else {

@@ -12,6 +12,13 @@
 
 #define START_TIMEOUT_MS UINT64_C(30000)
 
+/* Also those that still drain: a certificate that is revoked now is refused there, too. */
+static void on_crls(void *arg, size_t site, int fd)
+{
+    const struct release *release = arg;
+    generation_set_crls(release->generation, site, fd);
+}
+
 void reload_start_generation(struct master *master, struct release *release)
 {
     struct generation_options options = {
@@ -29,6 +36,14 @@ void reload_start_generation(struct master *master, struct release *release)
     master->releases = release;
     master->starting = release;
     release->generation = generation_new(&options);
+    release->crl_watch = crl_watch_new(&(struct crl_watch_options){
+        .base = master->base,
+        .snapshot = release->snapshot,
+        .poll_ms = CRL_WATCH_POLL_MS,
+        .settle_ms = CRL_WATCH_SETTLE_MS,
+        .changed = on_crls,
+        .arg = release,
+    });
 }
 
 static void log_errors(const struct error_list *errors)

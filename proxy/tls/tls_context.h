@@ -40,6 +40,8 @@ struct tls_site; /* the context of one site */
 struct tls_site *tls_site_new(const struct tls_site_options *options, const struct config *config,
                               struct error_list *errors);
 void tls_site_free(struct tls_site *site);
+/* Another revocation generation (32 bytes, copied): sessions of the one before are not resumed. */
+void tls_site_set_revocation(struct tls_site *site, const unsigned char *revocation);
 const struct config_site *tls_site_config(const struct tls_site *site);
 /* The site's certificate (borrowed): of several the RSA one, the same for every connection. */
 X509 *tls_site_certificate(const struct tls_site *site);

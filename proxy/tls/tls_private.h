@@ -99,7 +99,7 @@ struct tls_connection {                        /* the SSL's application data */
     bool is_stateful;   /* TLS 1.3 through the store, no tickets */
     bool resumes_13;    /* TLS 1.3: either way is open, and the client can use it */
     bool has_found;
-    bool has_master_secret; /* TLS 1.2: the client offers the extended master secret */
+    bool has_master_secret;       /* TLS 1.2: the client offers the extended master secret */
     bool has_post_handshake_auth; /* TLS 1.3: the client can be asked for a certificate late */
     bool is_asked;                /* ... and was, or with TLS 1.2 by renegotiation */
     bool is_answered;             /* TLS 1.3: the client's Finished after that was read */

@@ -134,6 +134,7 @@ bool tls_session_load(struct tls_connection *connection, SSL *ssl)
     }
     connection->ends_at = record.ends_at;
     connection->facts.valid_until = record.valid_until;
+    memcpy(connection->facts.revocation, record.revocation, sizeof record.revocation);
     memcpy(connection->facts.leaf_sha256, record.leaf_sha256, sizeof record.leaf_sha256);
     return true;
 }

@@ -117,6 +117,11 @@ void tls_site_free(struct tls_site *site)
     free(site);
 }
 
+void tls_site_set_revocation(struct tls_site *site, const unsigned char *revocation)
+{
+    memcpy(site->revocation, revocation, TLS_DIGEST_SIZE);
+}
+
 const struct config_site *tls_site_config(const struct tls_site *site)
 {
     return site->config;

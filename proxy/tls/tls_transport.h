@@ -28,6 +28,8 @@ struct tls_session_facts {
      * the connection ends. */
     const struct tls_certificate *presented;
     size_t presented_count;
+    /* The revocation generation it was resumed under; set by this layer. */
+    unsigned char revocation[32];
 };
 
 /* Asked when a session is about to be made resumable, after the client's certificate arrived
