@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/late_certificate.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -9,6 +8,7 @@
 #include "base/mem.h"
 #include "core/client.h"
 #include "core/exchange.h"
+#include "core/identity_headers.h"
 #include "core/snapshot.h"
 #include "tls/tls_transport.h"
 
