@@ -349,9 +349,11 @@ static uint64_t look_up_ns(const struct crl *crl)
         X509_free(x509);
     }
     uint64_t begin = clock_monotonic_ms();
+    uint64_t found = 0;
     for (uint64_t i = 0; i < 64 * PROBES; i++)
-        ck_assert_ptr_nonnull(crl_find(crl, probes[i % 64]));
+        found += crl_find(crl, probes[i % 64]) != NULL;
     uint64_t spent = clock_monotonic_ms() - begin;
+    ck_assert_uint_eq(found, 64 * PROBES);
     for (uint64_t i = 0; i < 64; i++)
         cert_unref(probes[i]);
     return spent * 1000000 / (64 * PROBES);
