@@ -79,12 +79,16 @@ struct config_table {
 
 extern const struct config_table config_server_table;
 extern const struct config_table config_upstream_table;
+extern const struct config_table config_authorize_table;
+extern const struct config_table config_cors_table;
+extern const struct config_word config_preflight_words[];
+extern const struct config_table config_trusted_proxies_table;
 extern const struct config_table config_schema; /* the whole file: struct config */
 extern const struct config_table config_schema_site;
 extern const struct config_table config_schema_location;
 
 #define CONFIG_SCHEMA_DEPTH    8
-#define CONFIG_TABLE_KEYS_MAX  32
+#define CONFIG_TABLE_KEYS_MAX  64
 #define CONFIG_SCHEMA_PATH_MAX 128
 
 /* Calls for every key of the schema, parents first; path is such as "sites[].trust.root". */

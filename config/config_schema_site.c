@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "config/config_header.h"
+#include "config/config_pages.h"
 #include "config/config_rows.h"
 
 /* A row is a paragraph; the formatter would make it one line or ten. */
@@ -172,9 +173,9 @@ static const struct config_word client_certificate_words[] = {
     {"require", CLIENT_CERT_REQUIRE, false}, {0}};
 static const struct config_word identity_words[] = {
     {"rfc9440", IDENTITY_RFC9440, false}, {"rfc9440-chain", IDENTITY_RFC9440_CHAIN, false},
-    {"iis-arr", IDENTITY_IIS_ARR, true}, {"xfcc", IDENTITY_XFCC, true},
-    {"nginx", IDENTITY_NGINX, true}, {"traefik", IDENTITY_TRAEFIK, true},
-    {"aws-alb", IDENTITY_AWS_ALB, true}, {"apache", IDENTITY_APACHE, true}, {0}};
+    {"iis-arr", IDENTITY_IIS_ARR, false}, {"xfcc", IDENTITY_XFCC, false},
+    {"nginx", IDENTITY_NGINX, false}, {"traefik", IDENTITY_TRAEFIK, false},
+    {"aws-alb", IDENTITY_AWS_ALB, false}, {"apache", IDENTITY_APACHE, false}, {0}};
 static const struct config_word authorization_words[] = {
     {"none", false, false}, {"basic", true, false}, {0}};
 static const struct config_word host_words[] = {
@@ -188,8 +189,8 @@ static const struct config_table header_table = {
 static const struct config_key forward_rows[] = {
     {.name = "identity", .type = CONFIG_FLAGS, ROW(config_forward, identity),
      .words = identity_words, .fallback = "[rfc9440]",
-     .doc = "headers that carry the client's certificate: rfc9440 (`Client-Cert`), "
-            "rfc9440-chain (also `Client-Cert-Chain`)"},
+     .doc = "headers that carry the client's certificate, in the form that other proxies use; "
+            "see the presets below"},
     {.name = "headers", .type = CONFIG_NAMED, ROW(config_forward, headers),
      COUNT(config_forward, header_count), .max = 64, .table = &header_table,
      .after = config_header_check,
@@ -219,8 +220,35 @@ static const struct config_table forward_table = {TABLE(config_forward, forward_
     {.name = "anonymous", .type = CONFIG_BOOL, ROW(owner, member.anonymous),                       \
      .doc = "true: without a mapped user the request goes on; false: 401.2; default false "        \
             "when a mapping is configured and certificates are not ignored, else true"},           \
+    {.name = "authorize", .type = CONFIG_ITEMS, .flags = CONFIG_NOT_EMPTY,                         \
+     ROW(owner, member.authorize), COUNT(owner, member.authorize_count), .max = 1000,              \
+     .table = &config_authorize_table,                                                             \
+     .doc = "who may go on, after the certificate and the mapping: rules in order, the first "     \
+            "match wins, no match is 403.12; absent: everybody"},                                  \
+    {.name = "cors_preflight", .type = CONFIG_CHOICE, ROW(owner, member.preflight),                \
+     .words = config_preflight_words, .fallback = "deny",                                          \
+     .doc = "CORS preflights, which browsers send without a certificate: deny (the ordinary "      \
+            "rules), forward (without identity) or answer (see `cors`)"},                          \
+    {.name = "cors", .type = CONFIG_TABLE, ROW(owner, member.cors), .table = &config_cors_table,   \
+     .doc = "what `cors_preflight: answer` allows"},                                               \
     {.name = "forward", .type = CONFIG_TABLE, ROW(owner, member.forward),                          \
-     .table = &forward_table, .doc = "what the backend is told"}
+     .table = &forward_table, .doc = "what the backend is told"},                                  \
+    {.name = "errors", .type = CONFIG_TABLE, ROW(owner, member.errors),                            \
+     .table = &config_errors_table, .doc = "`httpErrors`: what a refused client is shown"},        \
+    {.name = "redirect", .type = CONFIG_TEXT, .flags = CONFIG_NULLABLE,                            \
+     ROW(owner, member.redirect.to), .words = config_redirect_words, .fallback = "null",           \
+     .after = config_redirect_after,                                                               \
+     .doc = "https: plain http requests go to the https binding, or to the port in https:PORT; "   \
+            "a URL or a path: all requests go there"},                                             \
+    {.name = "redirect_status", .type = CONFIG_CHOICE, ROW(owner, member.redirect.status),         \
+     .words = config_redirect_status_words,                                                        \
+     .doc = "default 308 for https, 302 for a URL or a path"},                                     \
+    {.name = "rewrite", .type = CONFIG_TABLE, ROW(owner, member.rewrite),                          \
+     .table = &config_rewrite_table, .doc = "the path that the backend sees"},                     \
+    {.name = "request_headers", .type = CONFIG_TABLE, ROW(owner, member.request_headers),          \
+     .table = &config_request_headers_table, .doc = "changes to what the backend is sent"},        \
+    {.name = "response_headers", .type = CONFIG_TABLE, ROW(owner, member.response_headers),        \
+     .table = &config_response_headers_table, .doc = "changes to what the client is sent"}
 
 static const struct config_key location_rows[] = {
     {.name = "path", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED, ROW(config_location, path),
@@ -234,7 +262,7 @@ const struct config_table config_schema_location = {TABLE(config_location, locat
 /* --- sites ------------------------------------------------------------------------------------ */
 
 static const struct config_word negotiate_words[] = {
-    {"handshake", false, false}, {"late", true, true}, {0}};
+    {"handshake", false, false}, {"late", true, false}, {0}};
 static const struct config_word version_words[] = {
     {"1.2", 0x0303, false}, {"1.3", 0x0304, false}, {0}};
 static const struct config_word alpn_words[] = {{"http/1.1", 0, false}, {"h2", 1, true}, {0}};
@@ -290,7 +318,8 @@ static const struct config_key site_rows[] = {
     ACCESS_ROWS(config_site, access),
     {.name = "negotiate_client_certificate", .type = CONFIG_CHOICE,
      ROW(config_site, negotiate_late), .words = negotiate_words, .fallback = "handshake",
-     .doc = "when the certificate is asked for; handshake is `clientcertnegotiation=enable`"},
+     .doc = "when the certificate is asked for: in the handshake (`clientcertnegotiation=enable`), or "
+            "when a path first needs it"},
     {.name = "tls", .type = CONFIG_TABLE, ROW(config_site, tls), .table = &tls_table,
      .doc = "protocol versions and ciphers"},
     {.name = "trust", .type = CONFIG_TABLE, ROW(config_site, trust), .table = &trust_table,
@@ -302,7 +331,7 @@ static const struct config_key site_rows[] = {
      .doc = "`iisClientCertificateMappingAuthentication`"},
     {.name = "upstream", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED,
      ROW(config_site, access.upstream),
-     .doc = "http://host:port, unix:/path, the name of an upstream, or `echo`"},
+     .doc = "http://host:port, https://host:port, unix:/path, the name of an upstream, or `echo`"},
     {.name = "locations_case_sensitive", .type = CONFIG_BOOL,
      ROW(config_site, locations_case_sensitive), .fallback = "false",
      .doc = "match locations by case; IIS does not"},

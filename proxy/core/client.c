@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include <utlist.h>
 
@@ -10,7 +11,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/client_http1.h"
+#include "core/late_certificate.h"
 #include "core/snapshot.h"
+#include "core/trusted_proxy.h"
+#include "core/tunnel.h"
 #include "core/upstream.h"
 #include "tls/tls_transport.h"
 
@@ -40,6 +44,12 @@ void client_set_state(struct client *client, enum client_state state)
         client->is_due = false;
         deadline_stop(&client->deadline);
         break;
+    case CLIENT_ASK_CERT:
+        deadline_set(&client->deadline, timeouts(client)->body);
+        break;
+    case CLIENT_TUNNEL:
+        deadline_set(&client->deadline, timeouts(client)->tunnel);
+        break;
     case CLIENT_LINGER:
         deadline_set(&client->deadline, LINGER_MS);
         break;
@@ -56,13 +66,15 @@ bool client_is_tls(const struct client *client)
 
 bool client_is_local(const struct client *client)
 {
-    return addr_is_local(&client->peer, &client->listener->addr);
+    return addr_is_local(&client->peer, &client->local);
 }
 
 void client_close(struct client *client)
 {
     if (client->state == CLIENT_CLOSED)
         return;
+    if (client->state == CLIENT_ASK_CERT)
+        late_certificate_lost(client);
     if (client->exchange != NULL)
         exchange_finish(client->exchange, true);
     if (client->bound != NULL) {
@@ -83,6 +95,7 @@ void client_free(struct client *client)
     assert(client->state == CLIENT_CLOSED);
     if (client->exchange != NULL)
         exchange_free(client->exchange);
+    identity_cache_clear(&client->told);
     identity_clear(&client->identity);
     free(client);
 }
@@ -127,6 +140,35 @@ static void handshake(struct client *client)
     client_http1_run(client, true);
 }
 
+/* What comes before TLS or HTTP; true once it is out of the way. */
+static bool take_proxy_header(struct client *client)
+{
+    struct proxy_protocol_header header;
+    const char *reason = NULL;
+    bool is_required =
+        client->engine->snapshot->config->trusted_proxies.proxy_protocol == PROXY_PROTOCOL_REQUIRE;
+    enum proxy_protocol_result result =
+        proxy_protocol_take(&client->proxy_header, client->stream.transport.fd, &header, &reason);
+    if (result == PROXY_PROTOCOL_MORE)
+        return false;
+    if (result == PROXY_PROTOCOL_BAD || (result == PROXY_PROTOCOL_NONE && is_required)) {
+        char peer[ADDR_TEXT_SIZE];
+        if (result == PROXY_PROTOCOL_NONE)
+            reason = "there is no PROXY header";
+        if (reason != NULL && log_wants(LOG_LEVEL_INFO))
+            log_info("client.proxy_protocol", "client=%s error=\"%s\"",
+                     addr_format(&client->peer, peer), reason);
+        client_close(client);
+        return false;
+    }
+    client->awaits_proxy_header = false;
+    if (result == PROXY_PROTOCOL_DONE && header.has_source)
+        client->peer = header.source;
+    if (!client_is_tls(client))
+        client_set_state(client, CLIENT_IDLE);
+    return true;
+}
+
 static void stream_ready(struct transport *transport, bool can_read, bool can_write, void *arg)
 {
     (void)transport;
@@ -135,8 +177,12 @@ static void stream_ready(struct transport *transport, bool can_read, bool can_wr
         return;
     if (can_write)
         stream_writable(&client->stream);
+    if (client->awaits_proxy_header && !take_proxy_header(client))
+        return;
     if (client->state == CLIENT_HANDSHAKE)
         handshake(client);
+    else if (client->state == CLIENT_TUNNEL)
+        tunnel_run(client, can_read, false);
     else
         client_http1_run(client, can_read);
 }
@@ -161,8 +207,12 @@ static void deadline_passed(void *arg)
         client_close(client);
         break;
     case CLIENT_READ_HEAD:
+    case CLIENT_ASK_CERT:
     case CLIENT_EXCHANGE:
         client_http1_timeout(client);
+        break;
+    case CLIENT_TUNNEL:
+        tunnel_timeout(client);
         break;
     case CLIENT_LINGER:
         client_close(client);
@@ -172,6 +222,15 @@ static void deadline_passed(void *arg)
     }
 }
 
+/* A listener of 0.0.0.0 does not say which of the machine's addresses was meant. */
+static void find_local(struct client *client, int fd)
+{
+    struct sockaddr *address = (struct sockaddr *)&client->local.storage;
+    client->local.len = sizeof client->local.storage;
+    if (getsockname(fd, address, &client->local.len) < 0)
+        client->local = client->listener->addr;
+}
+
 void client_new(struct engine_listener *listener, int fd, const struct addr *peer)
 {
     struct engine *engine = listener->engine;
@@ -179,6 +238,11 @@ void client_new(struct engine_listener *listener, int fd, const struct addr *pee
     client->engine = engine;
     client->listener = listener;
     client->peer = *peer;
+    find_local(client, fd);
+    client->is_behind_proxy = trusted_proxies_have(engine->snapshot->proxies, peer);
+    client->awaits_proxy_header =
+        client->is_behind_proxy &&
+        engine->snapshot->config->trusted_proxies.proxy_protocol != PROXY_PROTOCOL_OFF;
     stream_init(&client->stream, &engine->buffers);
     deadline_init(&client->deadline, engine->base, deadline_passed, client);
     DL_APPEND(engine->clients, client);
@@ -189,7 +253,7 @@ void client_new(struct engine_listener *listener, int fd, const struct addr *pee
         client_set_state(client, CLIENT_HANDSHAKE);
     } else {
         transport_init_plain(&client->stream.transport, engine->base, fd, stream_ready, client);
-        client_set_state(client, CLIENT_IDLE);
+        client_set_state(client, client->awaits_proxy_header ? CLIENT_HANDSHAKE : CLIENT_IDLE);
     }
     transport_want(&client->stream.transport, true, false);
 }

@@ -11,14 +11,19 @@
 #include "core/engine_internal.h"
 #include "core/exchange.h"
 #include "core/identity.h"
+#include "core/identity_headers.h"
+#include "core/proxy_protocol.h"
 #include "core/stream.h"
 #include "http/http1_body.h"
 
 enum client_state {
-    CLIENT_HANDSHAKE, /* TLS; deadline: timeouts.handshake */
+    CLIENT_HANDSHAKE, /* PROXY header, TLS; deadline: timeouts.handshake */
     CLIENT_IDLE,      /* the first byte of a request; deadline: timeouts.idle */
     CLIENT_READ_HEAD, /* the rest of the head; deadline: timeouts.header for all of it */
     CLIENT_EXCHANGE, /* body, upstream, response; deadline: timeouts.body while the client is due */
+    CLIENT_ASK_CERT, /* a body read ahead; deadline: timeouts.body. Then the client's certificate;
+                        deadline: timeouts.handshake. See late_certificate.h */
+    CLIENT_TUNNEL,   /* bytes of either side; deadline: timeouts.tunnel between two of them */
     CLIENT_LINGER,   /* everything is sent; the peer's close; deadline: LINGER_MS */
     CLIENT_CLOSED,   /* on the engine's closing list; nothing is awaited */
 };
@@ -27,24 +32,30 @@ struct client {
     struct client *prev, *next; /* the engine's list */
     struct engine *engine;
     const struct engine_listener *listener;
-    struct addr peer;
+    struct addr peer;         /* who asks: the other end, or who the PROXY protocol says it is */
+    bool is_behind_proxy;     /* the other end is a trusted proxy */
+    bool awaits_proxy_header; /* its first bytes may be, or must be, a PROXY header */
+    struct proxy_protocol proxy_header;
+    struct addr local; /* the address the peer connected to, never a wildcard */
     enum client_state state;
     struct stream stream;
     struct deadline deadline;
     struct identity identity;
+    struct identity_cache told;           /* what backends are told of it, rendered */
     const struct snapshot_site *tls_site; /* chosen by SNI; NULL without TLS */
     struct exchange *exchange;            /* the current one, or NULL */
     struct http1_body body;               /* of the current request */
-    struct str body_pending;              /* decoded, offered, not yet taken; in stream.in */
-    struct upstream_conn *bound;          /* carries this client's NTLM or Negotiate; owned here */
-    bool is_running;                      /* client_http1_run is on the stack */
-    bool must_run;                        /* ... and has to go round again */
-    bool saw_eof;                         /* the client sends no more */
-    bool close_after;                     /* no request after the current one */
-    bool is_due;                          /* the deadline of CLIENT_EXCHANGE runs */
-    uint64_t progress;                    /* bytes in and out when the deadline was last moved */
-    uint64_t bytes_accounted;             /* of what was read: those the log has seen */
-    uint64_t drained_bytes;               /* read and dropped while lingering or after a refusal */
+    struct str body_pending;     /* decoded, offered, not yet taken; in stream.in or read ahead */
+    struct upstream_conn *bound; /* carries this client's NTLM or Negotiate; owned here */
+    bool is_running;             /* client_http1_run is on the stack */
+    bool must_run;               /* ... and has to go round again */
+    bool saw_eof;                /* the client sends no more */
+    bool was_asked;              /* for a certificate after the handshake: never again */
+    bool close_after;            /* no request after the current one */
+    bool is_due;                 /* the deadline of CLIENT_EXCHANGE runs */
+    uint64_t progress;           /* bytes in and out when the deadline was last moved */
+    uint64_t bytes_logged;       /* of stream.bytes_read: they belong to past requests */
+    uint64_t drained_bytes;      /* read and dropped while lingering or after a refusal */
 };
 
 /* Takes a freshly accepted descriptor. */

@@ -34,6 +34,9 @@ void engine_accept(struct engine *engine);
 
 /* Called once, from the loop, when the last connection of a draining engine is gone. */
 typedef void (*engine_drained_cb)(void *arg);
+/* For grace_ms: what is judged here is no longer the policy. Idle clients are closed now, and a
+ * request that has not begun yet gets 503. */
+#define ENGINE_DRAIN_STALE UINT64_MAX
 /* Stops accepting; running exchanges finish and get Connection: close. Idle clients: with grace_ms
  * 0 they are closed now, else they live that long and their next request is answered and closed.
  * deadline_ms: whatever is still open then is closed. */

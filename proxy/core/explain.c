@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/access.h"
+#include "core/identity.h"
 #include "core/identity_headers.h"
 #include "core/route.h"
 
@@ -97,6 +98,10 @@ static void add_rules(struct explain_report *report, struct arena *arena, bool i
                          ? STR("anonymous: true lets requests without a user in")
                          : STR("anonymous: false demands a user"));
     }
+    if (report->access->authorize_count > 0 && report->outcome == OUTCOME_OK)
+        add_rule(report, arena, STR("authorize: a rule lets this client in"));
+    else if (report->outcome == OUTCOME_NOT_AUTHORIZED)
+        add_rule(report, arena, STR("authorize: a rule refuses this client, or none matched"));
 }
 
 static struct str name_text(struct arena *arena, const struct trust_issuer_name *issuer)
@@ -134,22 +139,20 @@ static void add_headers(const struct snapshot *snapshot, const struct explain_re
 {
     struct identity_facts facts = {
         .forward = &report->access->forward,
+        .server = report->site->server,
         .user = decision->user,
         .password = decision->password,
         .verdict = decision->shows_certificate ? "trusted" : "none",
         .arr_quote_single = snapshot->config->compat.arr_quote_single,
     };
     if (decision->shows_certificate) {
-        const struct verdict *verdict = &report->verdict;
-        struct cert **chain = arena_calloc(arena, VERDICT_PATH_MAX, sizeof *chain);
         facts.leaf = request->presented[0];
-        for (size_t i = 1; i < verdict->path_len; i++) {
-            if (!verdict->path[i].is_anchor)
-                chain[facts.chain_count++] = verdict->path[i].cert;
-        }
-        facts.chain = chain;
+        identity_chain(&report->verdict, arena, &facts.chain, &facts.chain_count);
     }
     identity_headers_add(&facts, arena, &report->headers);
+    /* What explain says is copied into tickets and mails: no password. */
+    if (http_fields_remove(&report->headers, STR("Authorization")) > 0)
+        http_fields_add(&report->headers, arena, STR("Authorization"), STR("Basic (not shown)"));
 }
 
 void explain_make(const struct snapshot *snapshot, const struct explain_request *request,
@@ -166,9 +169,10 @@ void explain_make(const struct snapshot *snapshot, const struct explain_request 
     struct access_facts facts = {
         .site = request->site,
         .access = place->config,
+        .authorize = place->authorize,
         .is_tls = request->is_tls,
         .cipher_bits = request->is_tls ? 256 : 0,
-        .leaf = request->presented_count > 0 ? request->presented[0] : NULL,
+        .leaf = request->is_tls && request->presented_count > 0 ? request->presented[0] : NULL,
         .judge = judge,
         .judge_arg = &judging,
     };

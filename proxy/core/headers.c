@@ -4,8 +4,11 @@
 #include "base/clock.h"
 #include "core/client.h"
 #include "core/exchange.h"
+#include "core/header_edit.h"
 #include "core/identity_headers.h"
+#include "core/rewrite.h"
 #include "core/snapshot.h"
+#include "core/tunnel_upgrade.h"
 #include "http/http1_write.h"
 #include "tls/tls_transport.h"
 
@@ -74,6 +77,15 @@ static void add_framing(struct exchange *x, struct http_fields *fields)
             arena_printf(&x->arena, "%llu", (unsigned long long)x->request.body.length));
 }
 
+/* RFC 9110 section 7.8: what the client offered was for us; of that, WebSocket alone goes on. */
+static void add_upgrade(struct exchange *x, struct http_fields *fields)
+{
+    if (x->upgrade_key.len == 0)
+        return;
+    http_fields_add(fields, &x->arena, STR("Connection"), STR("Upgrade"));
+    http_fields_add(fields, &x->arena, STR("Upgrade"), TUNNEL_PROTOCOL);
+}
+
 static struct str via_value(struct exchange *x)
 {
     const struct http_field *before = http_fields_find(&x->upstream_fields, STR("Via"));
@@ -89,42 +101,130 @@ static struct str via_value(struct exchange *x)
 static struct identity_facts identity_of(struct exchange *x, const char *client_ip)
 {
     const struct client *client = x->client;
-    const struct identity *identity = &client->identity;
     bool is_tls = client_is_tls(client);
     const struct transport *transport = &client->stream.transport;
-    struct identity_facts facts = {
+    return (struct identity_facts){
         .forward = &x->place->config->forward,
+        .leaf = x->shows_certificate ? exchange_identity(x)->presented[0] : NULL,
+        .server = is_tls ? x->site->server : NULL,
         .user = x->user,
         .password = x->password,
         .verdict = x->shows_certificate ? "trusted" : "none",
         .tls_version = is_tls ? tls_transport_version(transport) : NULL,
         .cipher = is_tls ? tls_transport_cipher(transport) : NULL,
+        .cipher_bits = is_tls ? tls_transport_cipher_bits(transport) : 0,
         .client_ip = client_ip,
         .request_id = x->id,
         .arr_quote_single = x->engine->snapshot->config->compat.arr_quote_single,
     };
-    if (x->shows_certificate) {
-        facts.leaf = identity->presented[0];
-        identity_chain(identity, &x->arena, &facts.chain, &facts.chain_count);
+}
+
+/* The verdict whose path a preset shows; NULL: none does. */
+static const struct verdict *shown_path(struct exchange *x)
+{
+    if (!x->shows_certificate || (x->place->config->forward.identity & IDENTITY_WITH_CHAIN) == 0)
+        return NULL;
+    return x->is_forwarded ? x->forwarded.verdict : identity_path(x->client);
+}
+
+static void add_identity(struct exchange *x, const char *client_ip, struct http_fields *fields)
+{
+    struct identity_facts facts = identity_of(x, client_ip);
+    struct identity_cache *told = &x->client->told;
+    const struct verdict *verdict = shown_path(x);
+    const struct http_fields *known =
+        x->is_forwarded ? NULL : identity_cache_find(told, &facts, verdict);
+    struct http_fields made = {0};
+    if (known == NULL) {
+        identity_chain(verdict, &x->arena, &facts.chain, &facts.chain_count);
+        identity_headers_add_lasting(&facts, &x->arena, &made);
+        known = &made;
+        /* The connection of a proxy carries many clients: nothing there lasts. */
+        if (!x->is_forwarded)
+            identity_cache_add(told, &facts, verdict, &made);
     }
-    return facts;
+    for (size_t i = 0; i < known->count; i++)
+        http_fields_add(fields, &x->arena, known->items[i].name, known->items[i].value);
+    identity_headers_add_fresh(&facts, &x->arena, fields);
+}
+
+/* ARR: the address with its port, IPv6 in brackets. */
+static struct str forwarded_for(struct exchange *x, const char *client_ip)
+{
+    char text[ADDR_TEXT_SIZE];
+    if ((x->place->config->forward.identity & IDENTITY_IIS_ARR) == 0)
+        return str_of(client_ip);
+    return arena_copy(&x->arena, str_of(addr_format(&x->client->peer, text)));
+}
+
+static bool believes_forwarded(const struct exchange *x)
+{
+    return x->client->is_behind_proxy && x->engine->snapshot->config->trusted_proxies.forwarded;
+}
+
+/* What a trusted proxy says, when it says it once. */
+static struct str told_by_proxy(const struct exchange *x, struct str name)
+{
+    struct str value = {NULL, 0};
+    for (size_t i = 0; believes_forwarded(x) && i < x->request.fields.count; i++) {
+        const struct http_field *field = &x->request.fields.items[i];
+        if (!str_equal_icase(field->name, name))
+            continue;
+        if (value.len > 0)
+            return (struct str){NULL, 0};
+        value = field->value;
+    }
+    return value;
+}
+
+/* The client, behind whoever trusted proxies say was before. */
+static struct str forwarded_list(struct exchange *x, const char *client_ip)
+{
+    struct str list = {NULL, 0};
+    for (size_t i = 0; believes_forwarded(x) && i < x->request.fields.count; i++) {
+        const struct http_field *field = &x->request.fields.items[i];
+        if (str_equal_icase(field->name, STR("X-Forwarded-For")) && field->value.len > 0)
+            list = arena_printf(&x->arena, "%.*s%s%.*s", STR_ARG(list), list.len > 0 ? ", " : "",
+                                STR_ARG(field->value));
+    }
+    struct str last = forwarded_for(x, client_ip);
+    if (list.len == 0)
+        return last;
+    return arena_printf(&x->arena, "%.*s, %.*s", STR_ARG(list), STR_ARG(last));
 }
 
 static void add_forwarded(struct exchange *x, const char *client_ip, struct http_fields *fields)
 {
-    http_fields_add(fields, &x->arena, STR("X-Forwarded-For"), str_of(client_ip));
-    http_fields_add(fields, &x->arena, STR("X-Forwarded-Proto"),
-                    client_is_tls(x->client) ? STR("https") : STR("http"));
+    struct str scheme = client_is_tls(x->client) ? STR("https") : STR("http");
+    struct str told = told_by_proxy(x, STR("X-Forwarded-Proto"));
+    if (str_equal_icase(told, STR("http")) || str_equal_icase(told, STR("https")))
+        scheme = told;
     struct str host = x->uri.form == URI_ABSOLUTE ? x->uri.authority : x->request.host;
+    told = told_by_proxy(x, STR("X-Forwarded-Host"));
+    if (told.len > 0 && uri_is_authority(told))
+        host = told;
+    http_fields_add(fields, &x->arena, STR("X-Forwarded-For"), forwarded_list(x, client_ip));
+    http_fields_add(fields, &x->arena, STR("X-Forwarded-Proto"), scheme);
     if (host.len > 0)
         http_fields_add(fields, &x->arena, STR("X-Forwarded-Host"), host);
+}
+
+/* What was taken off the path: for links of the backend. */
+static void add_prefix(struct exchange *x, struct http_fields *fields)
+{
+    const struct config_value *prefix = &x->place->config->rewrite.strip_prefix;
+    if (prefix->text == NULL)
+        return;
+    (void)http_fields_remove(fields, STR("X-Forwarded-Prefix"));
+    if (x->is_stripped)
+        http_fields_add(fields, &x->arena, STR("X-Forwarded-Prefix"), str_of(prefix->text));
 }
 
 static struct str target_of(struct exchange *x)
 {
     if (x->uri.query.len == 0)
-        return x->uri.path;
-    return arena_printf(&x->arena, "%.*s%.*s", STR_ARG(x->uri.path), STR_ARG(x->uri.query));
+        return x->upstream_path;
+    return arena_printf(&x->arena, "%.*s%.*s", STR_ARG(x->upstream_path), STR_ARG(x->uri.query));
 }
 
 void headers_for_upstream(struct exchange *x, struct str upstream_host)
@@ -144,13 +244,39 @@ void headers_for_upstream(struct exchange *x, struct str upstream_host)
     http_fields_add(fields, &x->arena, STR("Host"), host);
     copy_fields(x, &x->request.fields, fields, x->engine->snapshot->identity_names);
     add_framing(x, fields);
+    add_upgrade(x, fields);
     char text[ADDR_TEXT_SIZE];
     struct str client_ip = arena_copy(&x->arena, str_of(addr_format_host(&x->client->peer, text)));
     add_forwarded(x, client_ip.ptr, fields);
     if (x->place->config->forward.via)
         http_fields_add(fields, &x->arena, STR("Via"), via_value(x));
+    add_identity(x, client_ip.ptr, fields);
+    add_prefix(x, fields);
     struct identity_facts facts = identity_of(x, client_ip.ptr);
-    identity_headers_add(&facts, &x->arena, fields);
+    header_edit_request(&x->place->config->request_headers, &facts, &x->arena, fields);
+}
+
+void headers_for_interim(struct exchange *x, const struct http_response *response,
+                         struct http_fields *ret_fields)
+{
+    copy_fields(x, &response->fields, ret_fields, NULL);
+    /* RFC 9110 section 8.6, RFC 9112 section 6.1: they have no body that could be framed. */
+    (void)http_fields_remove(ret_fields, STR("Content-Length"));
+}
+
+static void rewrite_redirects(struct exchange *x)
+{
+    const struct http_field *host = http_fields_find(&x->upstream_fields, STR("Host"));
+    struct http_fields *fields = &x->response.fields;
+    struct rewrite_hosts hosts = {
+        .client = x->uri.form == URI_ABSOLUTE ? x->uri.authority : x->request.host,
+        .upstream = host == NULL ? (struct str){NULL, 0} : host->value,
+    };
+    for (size_t i = 0; i < fields->count; i++) {
+        if (str_equal_icase(fields->items[i].name, STR("Location")))
+            fields->items[i].value = rewrite_location(&x->place->config->rewrite, x->is_stripped,
+                                                      &hosts, fields->items[i].value, &x->arena);
+    }
 }
 
 void headers_for_client(struct exchange *x, const struct http_response *response)
@@ -163,6 +289,9 @@ void headers_for_client(struct exchange *x, const struct http_response *response
         response->body.kind == HTTP_BODY_NONE && response->status >= 200 && response->status != 204;
     if (!keeps_length)
         (void)http_fields_remove(&x->response.fields, STR("Content-Length"));
+    rewrite_redirects(x);
+    header_edit_response(&x->place->config->response_headers, false, client_is_tls(x->client),
+                         &x->arena, &x->response.fields);
     /* RFC 9110 section 6.6.1: a message without a date gets the time it was received. */
     if (http_fields_find(&x->response.fields, STR("Date")) == NULL) {
         char date[CLOCK_TEXT_SIZE];

@@ -108,7 +108,7 @@ void refusal_log_write(struct refusal_log *log, const struct exchange *x, enum o
     if (!may_write(counter))
         return;
     const struct outcome_info *info = outcome_info(outcome);
-    const struct identity *identity = &x->client->identity;
+    const struct identity *identity = exchange_identity(x);
     const struct verdict *verdict = outcome_is_verdict(outcome) ? identity->verdict : NULL;
     char peer[ADDR_TEXT_SIZE];
     struct text line = {0};

@@ -8,9 +8,16 @@
 
 #include "base/mem.h"
 #include "config/config_load.h"
+#include "core/authorize.h"
+#include "core/error_page_files.h"
+#include "core/header_edit.h"
 #include "core/identity_headers.h"
+#include "core/redirect.h"
+#include "core/route.h"
+#include "core/trusted_proxy.h"
 #include "core/upstream.h"
 #include "observe/access_log.h"
+#include "tls/tls_ticket.h"
 
 /* ---- upstreams ---------------------------------------------------------------------------- */
 
@@ -108,6 +115,25 @@ static void build_tls(struct snapshot_site *site, const struct config *config,
     };
     site->tls = tls_site_new(&options, config, errors);
     free(names);
+    X509 *server = site->tls == NULL ? NULL : tls_site_certificate(site->tls);
+    if (server != NULL)
+        site->server = cert_from_x509(server);
+}
+
+static const struct authorize *add_authorize(struct snapshot_site *site,
+                                             const struct config_access *access,
+                                             struct error_list *errors)
+{
+    for (size_t i = 0; i < site->authorize_count; i++) {
+        if (site->authorizes[i].config == access->authorize)
+            return site->authorizes[i].compiled;
+    }
+    site->authorizes =
+        xreallocarray(site->authorizes, site->authorize_count + 1, sizeof *site->authorizes);
+    struct snapshot_authorize *added = &site->authorizes[site->authorize_count++];
+    added->config = access->authorize;
+    added->compiled = authorize_new(access, errors);
+    return added->compiled;
 }
 
 static void add_places(const struct snapshot *snapshot, struct snapshot_site *site)
@@ -126,12 +152,17 @@ static void build_site(struct snapshot *snapshot, struct snapshot_site *site,
 {
     site->config = config;
     add_places(snapshot, site);
+    for (size_t i = 0; i <= config->location_count; i++)
+        site->places[i].authorize = add_authorize(site, site->places[i].config, errors);
     site->map = cert_map_new(config, snapshot->config, errors);
-    if (!has_https(config))
-        return;
-    site->trust = trust_new(config, snapshot->config, errors);
+    bool hears_of_certificates =
+        snapshot->config->trusted_proxies.client_certificate != FORWARDED_CERT_NONE &&
+        asks_certificate(config);
+    if (has_https(config) || hears_of_certificates)
+        site->trust = trust_new(config, snapshot->config, errors);
     /* Also without a trust: its certificates may be wrong as well, and all errors are told. */
-    build_tls(site, snapshot->config, errors);
+    if (has_https(config))
+        build_tls(site, snapshot->config, errors);
 }
 
 /* ---- bindings ----------------------------------------------------------------------------- */
@@ -172,13 +203,14 @@ static void bind_site(struct snapshot *snapshot, struct snapshot_site *site,
     binding->sites[binding->site_count++] = site;
 }
 
-static void build_listener(struct snapshot_binding *binding, const struct config *config,
+static void build_listener(const struct snapshot *snapshot, struct snapshot_binding *binding,
                            struct tls_ticket_keys *keys)
 {
     struct tls_site **sites = xcalloc(binding->site_count, sizeof *sites);
     for (size_t i = 0; i < binding->site_count; i++)
         sites[i] = binding->sites[i]->tls;
-    binding->tls = tls_listener_new(sites, binding->site_count, config, keys);
+    binding->tls = tls_listener_new(sites, binding->site_count, snapshot->config, keys);
+    tls_listener_use_file(binding->tls, snapshot->ticket_file);
     free(sites);
 }
 
@@ -193,8 +225,10 @@ static void build_bindings(struct snapshot *snapshot, struct tls_ticket_keys *ke
     if (errors->errors > 0)
         return;
     for (size_t i = 0; i < snapshot->binding_count; i++) {
-        if (snapshot->bindings[i].is_https)
-            build_listener(&snapshot->bindings[i], snapshot->config, keys);
+        struct snapshot_binding *binding = &snapshot->bindings[i];
+        binding->routes = route_table_new(binding->sites, binding->site_count);
+        if (binding->is_https)
+            build_listener(snapshot, &snapshot->bindings[i], keys);
     }
 }
 
@@ -207,11 +241,16 @@ struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *key
     snapshot->config = config;
     add_upstreams(snapshot, errors);
     snapshot->identity_names = identity_names_new(config);
-    snapshot->access_fields = access_log_fields(&config->log.access_fields, errors);
+    snapshot->proxies = trusted_proxies_new(&config->trusted_proxies, errors);
+    header_edit_check(snapshot, errors);
+    redirect_check(snapshot, errors);
+    snapshot->error_pages = error_page_files_new(config, errors);
+    snapshot->access_fields = access_log_configured(&config->log, errors);
     snapshot->sites = xcalloc(config->site_count, sizeof *snapshot->sites);
     snapshot->site_count = config->site_count;
     for (size_t i = 0; i < config->site_count; i++)
         build_site(snapshot, &snapshot->sites[i], &config->sites[i], errors);
+    snapshot->ticket_file = tls_ticket_file_load(&config->sessions, errors);
     build_bindings(snapshot, keys, errors);
     if (errors->errors > 0) {
         snapshot_free(snapshot);
@@ -226,20 +265,28 @@ void snapshot_free(struct snapshot *snapshot)
         return;
     for (size_t i = 0; i < snapshot->binding_count; i++) {
         tls_listener_free(snapshot->bindings[i].tls);
+        route_table_free(snapshot->bindings[i].routes);
         free(snapshot->bindings[i].sites);
     }
     for (size_t i = 0; i < snapshot->site_count; i++) {
         tls_site_free(snapshot->sites[i].tls);
+        cert_unref(snapshot->sites[i].server);
         trust_free(snapshot->sites[i].trust);
         cert_map_free(snapshot->sites[i].map);
         free(snapshot->sites[i].places);
+        for (size_t j = 0; j < snapshot->sites[i].authorize_count; j++)
+            authorize_free(snapshot->sites[i].authorizes[j].compiled);
+        free(snapshot->sites[i].authorizes);
     }
     for (size_t i = 0; i < snapshot->upstream_count; i++)
         snapshot_upstream_clear(&snapshot->upstreams[i]);
     free(snapshot->bindings);
     free(snapshot->sites);
     free(snapshot->upstreams);
+    tls_ticket_file_free(snapshot->ticket_file);
     identity_names_free(snapshot->identity_names);
+    error_page_files_free(snapshot->error_pages);
+    trusted_proxies_free(snapshot->proxies);
     config_free(snapshot->config);
     free(snapshot);
 }

@@ -20,15 +20,24 @@
 
 struct snapshot_access { /* what a path may set, ready for use */
     const struct config_access *config;
-    size_t upstream; /* index into snapshot.upstreams */
+    size_t upstream;                   /* index into snapshot.upstreams */
+    const struct authorize *authorize; /* the site's; NULL: everybody may */
+};
+
+struct snapshot_authorize {
+    const struct config_authorize *config; /* the list it was made from */
+    struct authorize *compiled;
 };
 
 struct snapshot_site {
     const struct config_site *config;
-    struct trust *trust; /* NULL when the site has no https binding */
+    struct trust *trust; /* NULL when no certificate can come: neither https nor a proxy's word */
     struct cert_map *map;
-    struct snapshot_access *places; /* [0] the site, [1 + n] its n-th location */
-    struct tls_site *tls;           /* NULL when the site has no https binding */
+    struct snapshot_access *places;        /* [0] the site, [1 + n] its n-th location */
+    struct snapshot_authorize *authorizes; /* compiled; places that inherit share one */
+    size_t authorize_count;
+    struct tls_site *tls;     /* NULL when the site has no https binding */
+    struct cert *server;      /* its certificate; NULL without tls */
     unsigned char policy[32]; /* sessions and connections of another policy are not honoured */
 };
 
@@ -39,11 +48,16 @@ struct snapshot_binding { /* one listening address; several sites may share it *
     struct mark mark;
     struct snapshot_site **sites; /* in the order of the configuration */
     size_t site_count;
-    struct tls_listener *tls; /* NULL for http */
+    struct route_table *routes; /* from host names to sites */
+    struct tls_listener *tls;   /* NULL for http */
 };
 
+struct authorize;         /* core/authorize.h */
+struct error_page_files;  /* core/error_page_files.h */
 struct identity_names;    /* core/identity_headers.h */
+struct route_table;       /* core/route.h */
 struct snapshot_upstream; /* core/upstream.h */
+struct trusted_proxies;   /* core/trusted_proxy.h */
 
 struct snapshot {
     struct config *config; /* owned */
@@ -53,13 +67,17 @@ struct snapshot {
     size_t binding_count;
     struct snapshot_upstream *upstreams; /* named and inline ones */
     size_t upstream_count;
+    struct tls_ticket_file *ticket_file;   /* NULL: this machine's own keys */
     struct identity_names *identity_names; /* fields no client may send through */
+    struct error_page_files *error_pages;
+    struct trusted_proxies *proxies; /* peers whose word about clients is believed */
     unsigned access_fields;
     bool is_backend; /* the echo command: shows requests as they came */
 };
 
 /* Loads everything `run` would load; takes the configuration over whatever happens. NULL when
- * errors were added. keys: shared ticket keys, or NULL (check, explain). */
+ * errors were added. keys: shared ticket keys and what
+ * goes with them, or NULL (check, explain). */
 struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *keys,
                               struct error_list *errors);
 void snapshot_free(struct snapshot *snapshot); /* NULL is allowed */

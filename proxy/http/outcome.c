@@ -108,6 +108,8 @@ static const struct outcome_info OUTCOMES[OUTCOME_COUNT] = {
                                    "The account of this certificate may not log on this way."},
     [OUTCOME_NO_USER] = {401, 2, ERROR_ACCESS_DENIED, "no_user", "Not authenticated",
                          "No user could be determined and anonymous access is off."},
+    [OUTCOME_NOT_AUTHORIZED] = {403, 12, ERROR_ACCESS_DENIED, "mapping_denied", "Not authorized",
+                                "The rules of this path do not let this client in."},
 
     [OUTCOME_MISDIRECTED] = {421, 0, 0, "misdirected", "Misdirected request",
                              "This connection was not set up for the requested host; a new one is "

@@ -47,6 +47,7 @@ enum outcome {
     OUTCOME_LOGON_PASSWORD_EXPIRED,
     OUTCOME_LOGON_TYPE_DENIED,
     OUTCOME_NO_USER,
+    OUTCOME_NOT_AUTHORIZED, /* the rules of authorize */
 
     OUTCOME_MISDIRECTED,
     OUTCOME_POST_HANDSHAKE_500, /* compat.post_handshake "500" */

@@ -51,6 +51,11 @@ void release_check_restart(const struct config *running, const struct config *wa
                    "workers: a change from %u to %u needs a restart, because each worker has "
                    "sockets of its own",
                    slots, workers);
+    if (wanted->sessions.store != running->sessions.store)
+        errors_add(errors, (struct mark){wanted->file, 0, 0},
+                   "sessions.store: a change from %llu to %llu needs a restart",
+                   (unsigned long long)running->sessions.store,
+                   (unsigned long long)wanted->sessions.store);
     check_value("user", &running->user, &wanted->user, errors);
     check_value("pid_file", &running->pid_file, &wanted->pid_file, errors);
 }

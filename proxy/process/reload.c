@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/engine.h"
 #include "process/master_private.h"
 #include "process/notify.h"
 
@@ -133,7 +134,7 @@ void reload_switch(struct master *master, struct release *release)
     if (before != NULL) {
         /* Idle connections may wait for one more request only if it would be judged alike. */
         bool same = snapshot_same_policy(before->snapshot, release->snapshot);
-        generation_drain(before->generation, same ? timeouts->reload_grace : 0,
+        generation_drain(before->generation, same ? timeouts->reload_grace : ENGINE_DRAIN_STALE,
                          timeouts->reload_drain);
     }
     listeners_commit(master->listeners);

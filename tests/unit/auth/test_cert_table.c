@@ -1,61 +1,86 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "auth/cert_table.h"
 #include "unit/auth/make_cert.h"
 #include "unit/unit.h"
 
-static struct cert *get(struct cert_table *table, const struct made *made)
+enum { CERTS = 4 };
+
+static struct cert *certs[CERTS];
+
+static void setup(void)
 {
-    return cert_table_get(table, made->cert->der, made->cert->der_len);
+    for (unsigned i = 0; i < CERTS; i++)
+        certs[i] = make_root("CN=root", i + 1).cert;
 }
 
-START_TEST(the_same_octets_give_the_same_certificate)
+static void teardown(void)
 {
-    struct cert_table *table = cert_table_new(4);
-    struct made a = make_root("CN=A", 1);
-    struct made b = make_root("CN=B", 1);
-    struct cert *first = get(table, &a);
-    struct cert *second = get(table, &a);
-    struct cert *third = cert_table_get_x509(table, a.cert->x509);
-    struct cert *other = get(table, &b);
-    ck_assert_ptr_eq(first, second);
-    ck_assert_ptr_eq(first, third);
-    ck_assert_ptr_ne(first, other);
-    ck_assert_uint_eq(first->refs, 4); /* three here and the table's */
+    for (unsigned i = 0; i < CERTS; i++) {
+        ck_assert_uint_eq(certs[i]->refs, 1); /* every table let go */
+        cert_unref(certs[i]);
+    }
+}
+
+static bool knows(struct cert_table *table, const struct cert *cert)
+{
+    struct cert *found = cert_table_get(table, cert->x509);
+    bool is_known = found != NULL;
+    ck_assert(!is_known || found == cert);
+    ck_assert((cert_table_find_der(table, cert->der, cert->der_len) == cert->x509) == is_known);
+    ck_assert((cert_table_find_sha256(table, cert->sha256) == cert->x509) == is_known);
+    cert_unref(found);
+    return is_known;
+}
+
+START_TEST(finds_what_was_added_in_every_way)
+{
+    struct cert_table *table = cert_table_new(CERTS);
+    for (unsigned i = 0; i < CERTS; i++) {
+        ck_assert(!knows(table, certs[i]));
+        cert_table_add(table, certs[i]);
+        cert_table_add(table, certs[i]);
+        ck_assert(knows(table, certs[i]));
+    }
+    ck_assert_ptr_null(cert_table_find_der(table, certs[0]->der, certs[0]->der_len - 1));
     cert_table_free(table);
-    ck_assert_uint_eq(first->refs, 3);
-    cert_unref(first);
-    cert_unref(second);
-    cert_unref(third);
-    cert_unref(other);
+    cert_table_free(NULL);
 }
 END_TEST
 
-START_TEST(forgets_the_least_recently_used)
+START_TEST(keeps_the_first_of_two_that_are_the_same)
 {
-    struct cert_table *table = cert_table_new(2);
-    struct made made[3] = {make_root("CN=A", 1), make_root("CN=B", 1), make_root("CN=C", 1)};
-    struct cert *a = get(table, &made[0]);
-    struct cert *b = get(table, &made[1]);
-    cert_unref(get(table, &made[0]));
-    cert_unref(get(table, &made[2])); /* puts B out */
-    ck_assert_uint_eq(a->refs, 2);
-    ck_assert_uint_eq(b->refs, 1);
-    cert_unref(a);
-    cert_unref(b);
+    struct cert_table *table = cert_table_new(CERTS);
+    struct cert *again = cert_from_der(certs[0]->der, certs[0]->der_len);
+    cert_table_add(table, certs[0]);
+    cert_table_add(table, again);
+    ck_assert(knows(table, certs[0]));
+    ck_assert_ptr_null(cert_table_get(table, again->x509));
+    ck_assert_uint_eq(again->refs, 1);
+    cert_unref(again);
     cert_table_free(table);
 }
 END_TEST
 
-START_TEST(remembers_nothing_that_cannot_be_decoded)
+START_TEST(lets_the_least_recently_used_go_at_its_limit)
+{
+    struct cert_table *table = cert_table_new(CERTS - 1);
+    for (unsigned i = 0; i < CERTS - 1; i++)
+        cert_table_add(table, certs[i]);
+    ck_assert(knows(table, certs[0]));
+    cert_table_add(table, certs[CERTS - 1]);
+    ck_assert(!knows(table, certs[1]));
+    ck_assert(knows(table, certs[0]) && knows(table, certs[2]) && knows(table, certs[3]));
+    cert_table_free(table);
+}
+END_TEST
+
+START_TEST(holds_nothing_when_it_may_not)
 {
     struct cert_table *table = cert_table_new(0);
-    struct made made = make_root("CN=A", 1);
-    ck_assert_ptr_null(cert_table_get(table, (const unsigned char *)"x", 1));
-    struct cert *first = get(table, &made);
-    struct cert *second = get(table, &made);
-    ck_assert_ptr_ne(first, second);
-    cert_unref(first);
-    cert_unref(second);
+    cert_table_add(table, certs[0]);
+    ck_assert(!knows(table, certs[0]));
     cert_table_free(table);
 }
 END_TEST
@@ -64,9 +89,11 @@ Suite *unit_suite(void)
 {
     Suite *suite = suite_create("cert_table");
     TCase *tcase = tcase_create("cert_table");
-    tcase_add_test(tcase, the_same_octets_give_the_same_certificate);
-    tcase_add_test(tcase, forgets_the_least_recently_used);
-    tcase_add_test(tcase, remembers_nothing_that_cannot_be_decoded);
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_test(tcase, finds_what_was_added_in_every_way);
+    tcase_add_test(tcase, keeps_the_first_of_two_that_are_the_same);
+    tcase_add_test(tcase, lets_the_least_recently_used_go_at_its_limit);
+    tcase_add_test(tcase, holds_nothing_when_it_may_not);
     suite_add_tcase(suite, tcase);
     return suite;
 }

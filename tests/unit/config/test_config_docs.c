@@ -75,7 +75,8 @@ static void add_type(struct text *out, const struct config_key *key)
 static void add_row(struct text *out, const char *path, const struct config_key *key)
 {
     static const char inherited[] = "sites[].locations[].";
-    bool is_inherited = strncmp(path, inherited, strlen(inherited)) == 0;
+    bool is_inherited = strncmp(path, inherited, strlen(inherited)) == 0 &&
+                        strstr(path + strlen(inherited), "[].") == NULL;
     text_addf(out, "| `%s` | ", path);
     add_type(out, key);
     if ((key->flags & CONFIG_REQUIRED) != 0)

@@ -47,6 +47,7 @@ static const struct outcome_case CASES[] = {
     {OUTCOME_LOGON_PASSWORD_EXPIRED, 401, 1, 1330, "logon_failed"},
     {OUTCOME_LOGON_TYPE_DENIED, 401, 1, 1385, "logon_failed"},
     {OUTCOME_NO_USER, 401, 2, 5, "no_user"},
+    {OUTCOME_NOT_AUTHORIZED, 403, 12, 5, "mapping_denied"},
     {OUTCOME_MISDIRECTED, 421, 0, 0, "misdirected"},
     {OUTCOME_POST_HANDSHAKE_500, 500, 0, 50, "post_handshake_unsupported"},
     {OUTCOME_POST_HANDSHAKE_403, 403, 7, 5, "post_handshake_unsupported"},
