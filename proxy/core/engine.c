@@ -207,18 +207,6 @@ void engine_set_access_log(struct engine *engine, int fd)
     access_log_set_fd(engine->access_log, fd);
 }
 
-/* Those who would be refused only because the resumption forgot their intermediates are sent back
- * to a full handshake. Nothing is judged here: that would be a pause for everybody. */
-static void drain_unjudgeable(struct engine *engine, const struct snapshot_site *site)
-{
-    struct client *client;
-    struct client *next;
-    DL_FOREACH_SAFE (engine->clients, client, next) {
-        if (client->tls_site == site && identity_lost_its_chain(&client->identity, site->trust))
-            client_drain(client, 0);
-    }
-}
-
 bool engine_set_crls(struct engine *engine, size_t site, int fd, const char **ret_problem)
 {
     const struct snapshot *snapshot = engine->snapshot;
@@ -229,8 +217,7 @@ bool engine_set_crls(struct engine *engine, size_t site, int fd, const char **re
     struct crl_index *crls = trust_crls_map(fd, ret_problem);
     if (crls == NULL)
         return false;
-    if (snapshot_site_set_crls(&snapshot->sites[site], crls))
-        drain_unjudgeable(engine, &snapshot->sites[site]);
+    (void)snapshot_site_set_crls(&snapshot->sites[site], crls);
     return true;
 }
 
