@@ -376,9 +376,8 @@ bool upstream_conn_reuse(struct upstream_server *server, struct exchange *x)
 {
     while (server->idle != NULL) {
         struct upstream_conn *conn = server->idle;
-        /* A close that is on the way makes an idempotent request go again elsewhere; one that must
-         * not be repeated is worth the look. */
-        if (http_method_is_idempotent(x->request.method_id) || upstream_conn_is_quiet(conn)) {
+        /* Bytes that a backend left behind must never become the next answer. */
+        if (upstream_conn_is_quiet(conn)) {
             leave_pool(conn);
             upstream_conn_begin(conn, x);
             return true;
