@@ -384,6 +384,7 @@ struct config {
     struct config_sessions sessions;
     struct config_performance performance;
     struct config_trusted_proxies trusted_proxies;
+    int keylog_fd; /* run --keylog: TLS secrets are written there (borrowed); 0: nowhere */
     void *storage; /* everything owned above, private to config_load */
 };
 

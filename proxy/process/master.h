@@ -28,11 +28,13 @@ struct master_parts {
     void (*snapshot_free)(struct snapshot *snapshot);
     listeners_open_fn listener_open;
     process_main_fn worker_main;
+    int keylog_fd; /* config.keylog_fd of every configuration */
 };
 
-/* Serves until it is told to stop; the value is an enum master_exit. Errors in the configuration
- * at the start go to stderr as `file:line:column: error: text`, everything else to the log. */
-int master_run(const char *config_file);
+/* keylog_fd: TLS secrets are written there; 0: nowhere. Serves until it is told to stop; the value
+ * is an enum master_exit. Errors in the configuration at the start go to stderr as
+ * `file:line:column: error: text`, everything else to the log. */
+int master_run(const char *config_file, int keylog_fd);
 int master_run_with(const char *config_file, const struct master_parts *parts);
 
 #endif

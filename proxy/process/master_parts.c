@@ -8,15 +8,16 @@
 #include "process/master.h"
 #include "process/worker.h"
 
-int master_run(const char *config_file)
+int master_run(const char *config_file, int keylog_fd)
 {
-    static const struct master_parts PARTS = {
+    const struct master_parts parts = {
         .config_load = config_load,
         .config_free = config_free,
         .snapshot_new = snapshot_new,
         .snapshot_free = snapshot_free,
         .listener_open = listener_open,
         .worker_main = worker_main,
+        .keylog_fd = keylog_fd,
     };
-    return master_run_with(config_file, &PARTS);
+    return master_run_with(config_file, &parts);
 }

@@ -16,6 +16,8 @@ struct config *release_load(const struct master_parts *parts, const char *file,
                             struct error_list *errors)
 {
     struct config *config = parts->config_load(file, errors);
+    if (config != NULL)
+        config->keylog_fd = parts->keylog_fd;
     if (config == NULL || errors->errors == 0)
         return config;
     parts->config_free(config);

@@ -4,7 +4,9 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
 #include "base/log.h"
@@ -60,6 +62,27 @@ static void on_info(const SSL *ssl, int where, int value)
     }
 }
 
+/* The format of NSS key logs, which Wireshark reads. */
+static void on_secret(const SSL *ssl, const char *line)
+{
+    const int *fd = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    struct text text = {0};
+    text_addf(&text, "%s\n", line);
+    ssize_t written = write(*fd, text.ptr, text.len);
+    (void)written;
+    OPENSSL_cleanse(text.ptr, text.len);
+    text_clear(&text);
+}
+
+static void log_secrets(SSL_CTX *ctx, const struct config *config)
+{
+    if (config->keylog_fd <= 0)
+        return;
+    /* The configuration outlives its contexts; OpenSSL wants a pointer that it may write to. */
+    (void)SSL_CTX_set_app_data(ctx, &((struct config *)(uintptr_t)config)->keylog_fd);
+    SSL_CTX_set_keylog_callback(ctx, on_secret);
+}
+
 SSL_CTX *tls_context_new_common(const struct config *config)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
@@ -93,6 +116,7 @@ SSL_CTX *tls_context_new_common(const struct config *config)
     SSL_CTX_set_tlsext_servername_callback(ctx, tls_hello_on_server_name);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     SSL_CTX_set_info_callback(ctx, on_info);
+    log_secrets(ctx, config);
     return ctx;
 }
 

@@ -350,3 +350,14 @@ def test_client_that_sends_an_oversized_chain(start, basics):
     with pytest.raises((ssl.SSLError, ConnectionError, tlsclient.Closed)):
         tlsclient.fetch(proxy, identity=basics.alice, chain=chain)
     assert tlsclient.fetch(proxy, identity=basics.alice).status == 200
+
+
+def test_secrets_go_to_the_key_log_only_when_asked_and_loudly(basics, tmp_path):
+    path = tmp_path / "keys.log"
+    with Proxy(configuration(site(basics)), arguments=["--keylog", str(path)]) as proxy:
+        for version in ("1.2", "1.3"):
+            tlsclient.fetch(proxy, "/", identity=basics.alice, version=version)
+    text = path.read_text()
+    assert "CLIENT_RANDOM " in text and "SERVER_TRAFFIC_SECRET_0 " in text
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "run.keylog" in proxy.errors.text()
