@@ -185,6 +185,35 @@ struct config_cors { /* how preflights are answered */
     uint64_t max_age_ms;
 };
 
+enum config_error_mode { ERRORS_DETAILED_LOCAL_ONLY, ERRORS_CUSTOM, ERRORS_DETAILED };
+struct config_error_page {
+    struct config_value status; /* as written: "403.7" or "403" */
+    struct config_value file;   /* a joined path */
+    unsigned code;              /* 400 to 599 */
+    int substatus;              /* -1: any */
+};
+struct config_errors {
+    enum config_error_mode mode;
+    struct config_error_page *pages;
+    size_t page_count;
+};
+
+struct config_redirect {
+    struct config_value to; /* "https", "https:443", a URL or a path; text NULL: no redirect */
+    unsigned status;        /* 0: not given */
+};
+struct config_rewrite { /* canonical prefixes without a slash at the end; text NULL: none */
+    struct config_value strip_prefix;
+    struct config_value add_prefix;
+};
+struct config_header_edit {
+    struct config_header *set;
+    size_t set_count;
+    struct config_header *add;
+    size_t add_count;
+    struct config_list remove;
+};
+
 /* What a path may set; a site is the outermost one. Every value is already inherited from the
  * nearest enclosing location, then the site. */
 struct config_access {
@@ -198,6 +227,11 @@ struct config_access {
     struct config_cors cors;
     struct config_forward forward;
     struct config_value upstream; /* "echo", a URL, or the name of an upstream */
+    struct config_errors errors;
+    struct config_redirect redirect;
+    struct config_rewrite rewrite;
+    struct config_header_edit request_headers;  /* values are templates */
+    struct config_header_edit response_headers; /* values are plain text */
 };
 struct config_location {
     struct config_value path;
@@ -253,11 +287,28 @@ struct config_server {
     char *host; /* or the socket's path; owned */
     unsigned port;
     unsigned weight;
+    uint64_t max_connections; /* per worker; 0: unlimited */
 };
+struct config_upstream_tls {         /* towards https servers */
+    struct config_value ca;          /* a file or folder; NULL: the system's */
+    struct config_value server_name; /* NULL: the host of the URL */
+    struct config_value certificate; /* both or none */
+    struct config_value key;
+    bool verify;
+};
+enum config_balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS, BALANCE_RANDOM };
 struct config_upstream {
     struct config_value name;
     struct config_server *servers;
     size_t server_count;
+    enum config_balance balance;
+    unsigned retries;
+    uint64_t queue; /* requests that may wait, per worker */
+    uint64_t health_interval_ms;
+    unsigned health_fall; /* failures in a row */
+    unsigned health_rise;
+    struct config_value health_path; /* NULL: no probes */
+    struct config_upstream_tls tls;
     size_t keepalive_connections; /* per worker */
     uint64_t keepalive_idle_ms;
     uint64_t keepalive_requests;
@@ -283,12 +334,18 @@ struct config_sessions {
     enum config_tickets tickets;
     struct config_value ticket_keys;
 };
+struct config_performance {
+    bool intern_certificates;
+};
+enum config_access_format { ACCESS_FORMAT_W3C, ACCESS_FORMAT_JSON, ACCESS_FORMAT_COMBINED };
 struct config_log {
     struct config_value error_path;   /* "stderr" or a file */
     int error_level;                  /* enum log_level */
     struct config_value access_path;  /* "stdout", "stderr" or a file; NULL: no access log */
     struct config_list access_fields; /* is_set false: the default list */
+    enum config_access_format access_format;
     bool access_crlf;
+    bool access_daily; /* the date is part of the file's name */
     uint64_t access_flush_ms;
 };
 
@@ -325,6 +382,7 @@ struct config {
     struct config_timeouts timeouts;
     struct config_sessions sessions;
     struct config_trusted_proxies trusted_proxies;
+    struct config_performance performance;
     void *storage; /* everything owned above, private to config_load */
 };
 

@@ -177,7 +177,7 @@ const char *config_address_server(struct str text, struct config_url *ret_url)
     }
     const char *problem = split_scheme(&text, &url);
     if (problem != NULL)
-        return "expected http://host:port or unix:/path";
+        return "expected http://host:port, https://host:port or unix:/path";
     if (has_path(text))
         return "an upstream URL has no path: the path of the request is passed on as it is";
     problem = split_authority(text, &url);

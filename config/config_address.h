@@ -13,7 +13,6 @@
 #include "base/str.h"
 
 /* Drop the checks that say it once upstreams may speak TLS. */
-#define CONFIG_NO_UPSTREAM_HTTPS "https to an upstream is not supported by this version"
 
 struct config_url {
     bool is_https;

@@ -313,8 +313,6 @@ static void check_upstream(struct check *check, const struct config_value *upstr
         return;
     }
     const char *problem = config_address_server(str_of(upstream->text), &url);
-    if (problem == NULL && url.is_https)
-        problem = CONFIG_NO_UPSTREAM_HTTPS;
     if (problem != NULL)
         report(check, upstream->mark, "%s.upstream: %s", place, problem);
 }

@@ -34,6 +34,7 @@ static const struct owned_header owned_headers[] = {
     {"Proxy-Authorization", HOP_BY_HOP},
     {"Proxy-Authenticate", HOP_BY_HOP},
     {"Expect", HOP_BY_HOP},
+    {"Proxy", "becomes HTTP_PROXY in a CGI backend"},
     {"Via", "is switched with `via`"},
     {"X-Forwarded-For", REPLACED},
     {"X-Forwarded-Proto", REPLACED},
@@ -139,17 +140,25 @@ static bool check_field(const struct config_cursor *at, struct str field)
     return false;
 }
 
-static void check_template(const struct config_cursor *at, struct str rest)
+/* RFC 9110 section 5.5, without obs-text: nothing in it can end the line. */
+static bool check_value(const struct config_cursor *at, struct str rest)
 {
     for (size_t i = 0; i < rest.len; i++) {
         unsigned char c = (unsigned char)rest.ptr[i];
         if (c < 0x20 || c > 0x7e) {
             config_decode_error(at, "the value of a header is printable ASCII");
-            return;
+            return false;
         }
     }
     if (rest.ptr[0] == ' ' || rest.ptr[rest.len - 1] == ' ')
         config_decode_error(at, "the value of a header neither starts nor ends with a blank");
+    return true;
+}
+
+static void check_template(const struct config_cursor *at, struct str rest)
+{
+    if (!check_value(at, rest))
+        return;
     while (rest.len > 0) {
         size_t open = str_find(rest, '{');
         size_t close = str_find(rest, '}');
@@ -176,6 +185,26 @@ void config_header_check(const struct config_cursor *at, void *header)
         return;
     check_name(at, str_of(self->name.text));
     check_template(at, str_of(self->template.text));
+}
+
+void config_request_header_check(const struct config_cursor *at, void *header)
+{
+    config_header_check(at, header);
+}
+
+void config_response_header_check(const struct config_cursor *at, void *header)
+{
+    const struct config_header *self = header;
+    if (self->name.text == NULL || self->template.text == NULL)
+        return;
+    check_name(at, str_of(self->name.text));
+    (void)check_value(at, str_of(self->template.text));
+}
+
+void config_header_name_check(const struct config_cursor *at, void *name)
+{
+    const struct config_value *self = name;
+    check_name(at, str_of(self->text));
 }
 
 static void report_twice(const struct config_cursor *at, const struct config_header *header,

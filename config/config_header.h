@@ -17,6 +17,12 @@
 void config_header_check(const struct config_cursor *at, void *header);
 void config_header_check_sources(const struct config_cursor *at, void *forward);
 
+/* An item of `set` or `add` (struct config_header) of request_headers, whose value is a template,
+ * and of response_headers, whose value is plain text; an item of their `remove`. */
+void config_request_header_check(const struct config_cursor *at, void *header);
+void config_response_header_check(const struct config_cursor *at, void *header);
+void config_header_name_check(const struct config_cursor *at, void *name);
+
 /* True when a backend that folds `-`, `_` and `.` together, or letter case, would take the two for
  * one header. */
 bool config_header_same(struct str a, struct str b);

@@ -39,7 +39,7 @@ static const char *check_escape(struct str rest)
     return NULL;
 }
 
-static const char *check_path(struct str path)
+const char *config_location_check_path(struct str path)
 {
     if (!str_starts_with(path, STR("/")))
         return "a path must start with `/`";
@@ -80,7 +80,7 @@ static void read_path(struct pending *pending, const struct config_site *site)
     struct str path = str_make((const char *)node->data.scalar.value, node->data.scalar.length);
     if (path.len == 0 || memchr(path.ptr, '\0', path.len) != NULL)
         return;
-    const char *problem = check_path(path);
+    const char *problem = config_location_check_path(path);
     if (problem != NULL) {
         struct config_cursor where = pending->at;
         where.parent = &pending->at;

@@ -15,4 +15,7 @@ void config_location_defaults(struct config_access *access, const struct config_
 void config_locations_decode(const struct config_cursor *at, struct config_site *site,
                              bool anonymous_given);
 
+/* What is wrong with a path that is to be compared with canonical paths; NULL: nothing. */
+const char *config_location_check_path(struct str path);
+
 #endif

@@ -23,4 +23,12 @@ enum { MS = 1, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24
 #define MIB ((uint64_t)1 << 20)
 #define TIB ((uint64_t)1 << 40)
 
+/* Keys of a path, in config_schema_pages.c. */
+extern const struct config_table config_errors_table;
+extern const struct config_table config_rewrite_table;
+extern const struct config_table config_request_headers_table;
+extern const struct config_table config_response_headers_table;
+extern const struct config_word config_redirect_words[];
+extern const struct config_word config_redirect_status_words[];
+
 #endif

@@ -80,39 +80,6 @@ static const struct config_key compat_rows[] = {
 };
 static const struct config_table compat_table = {TABLE(config_compat, compat_rows)};
 
-/* --- upstreams -------------------------------------------------------------------------------- */
-
-static const struct config_key server_rows[] = {
-    {.name = "url", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED, ROW(config_server, url),
-     .doc = "http://host:port or unix:/path"},
-    {.name = "weight", .type = CONFIG_NUMBER, ROW(config_server, weight), .min = 1, .max = 1000,
-     .fallback = "1", .doc = "share of the requests"},
-};
-const struct config_table config_server_table = {TABLE(config_server, server_rows)};
-
-static const struct config_key keepalive_rows[] = {
-    {.name = "connections", .type = CONFIG_NUMBER, ROW(config_upstream, keepalive_connections),
-     .min = 0, .max = 100000, .fallback = "32",
-     .doc = "idle connections kept, per worker; 0: none"},
-    {.name = "idle", .type = CONFIG_DURATION, ROW(config_upstream, keepalive_idle_ms),
-     .min = MS, .max = DAY, .fallback = "60s", .doc = "an idle connection is closed after this"},
-    {.name = "requests", .type = CONFIG_NUMBER, ROW(config_upstream, keepalive_requests),
-     .min = 1, .max = 1000000000, .fallback = "10000",
-     .doc = "a connection is closed after this many requests"},
-};
-static const struct config_table keepalive_table = {TABLE(config_upstream, keepalive_rows)};
-
-static const struct config_key upstream_rows[] = {
-    {.name = "servers", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED,
-     ROW(config_upstream, servers), COUNT(config_upstream, server_count), .table = &config_server_table,
-     .after = config_server_after, .doc = "the servers"},
-    /* Its fields lie in the upstream itself: the same base. */
-    {.name = "keepalive", .type = CONFIG_TABLE, .offset = 0, .size = sizeof(struct config_upstream),
-     .table = &keepalive_table, .doc = "connections kept for the next request"},
-};
-const struct config_table config_upstream_table = {
-    TABLE(config_upstream, upstream_rows), .name_at = offsetof(struct config_upstream, name)};
-
 /* --- the process ------------------------------------------------------------------------------ */
 
 static const struct config_word level_words[] = {
@@ -123,7 +90,8 @@ static const struct config_word error_path_words[] = {{"stderr", 0, false}, {0}}
 static const struct config_word access_path_words[] = {
     {"stdout", 0, false}, {"stderr", 0, false}, {0}};
 static const struct config_word format_words[] = {
-    {"w3c", 0, false}, {"json", 1, true}, {"combined", 2, true}, {0}};
+    {"w3c", ACCESS_FORMAT_W3C, false}, {"json", ACCESS_FORMAT_JSON, false},
+    {"combined", ACCESS_FORMAT_COMBINED, false}, {0}};
 static const struct config_word fields_words[] = {{"default", 0, false}, {0}};
 static const struct config_word newline_words[] = {
     {"lf", false, false}, {"crlf", true, false}, {0}};
@@ -140,8 +108,10 @@ static const struct config_key log_access_rows[] = {
     {.name = "path", .type = CONFIG_PATH, .flags = CONFIG_NULLABLE, ROW(config_log, access_path),
      .words = access_path_words, .fallback = "stdout",
      .doc = "stdout, stderr or a file; null: no access log"},
-    {.name = "format", .type = CONFIG_CHOICE, .words = format_words, .fallback = "w3c",
-     .doc = "w3c: the extended log format of IIS"},
+    {.name = "format", .type = CONFIG_CHOICE, ROW(config_log, access_format),
+     .words = format_words, .fallback = "w3c",
+     .doc = "w3c: the extended log format of IIS; json: an object a line; combined: as Apache "
+            "and nginx write it"},
     {.name = "fields", .type = CONFIG_TEXTS, .flags = CONFIG_NOT_EMPTY,
      ROW(config_log, access_fields), .words = fields_words, .fallback = "default",
      .doc = "`default`, or a list of W3C column names"},
@@ -149,6 +119,8 @@ static const struct config_key log_access_rows[] = {
      .words = newline_words, .fallback = "lf", .doc = "lf, or crlf as IIS writes it"},
     {.name = "flush", .type = CONFIG_DURATION, ROW(config_log, access_flush_ms), .min = 10,
      .max = HOUR, .fallback = "1s", .doc = "lines are written at least this often"},
+    {.name = "daily", .type = CONFIG_BOOL, ROW(config_log, access_daily), .fallback = "false",
+     .doc = "a file for each UTC day: u_ex.log becomes u_exYYMMDD.log"},
 };
 static const struct config_table log_access_table = {TABLE(config_log, log_access_rows)};
 
@@ -196,7 +168,7 @@ static const struct config_key timeouts_rows[] = {
             "requests in flight may finish after a reload"),
     TIMEOUT(reload_grace, 0, HOUR, "5s",
             "idle connections of the old configuration live on after a reload"),
-    TIMEOUT(tunnel, MS, 30 * (uint64_t)DAY, "1h", "between two reads of an upgraded connection"),
+    TIMEOUT(tunnel, MS, 30 * (uint64_t)DAY, "1h", "nothing moves on an upgraded connection"),
 };
 static const struct config_table timeouts_table = {TABLE(config_timeouts, timeouts_rows)};
 
@@ -205,7 +177,8 @@ static const struct config_word tickets_words[] = {
 
 static const struct config_key sessions_rows[] = {
     {.name = "store", .type = CONFIG_NUMBER, ROW(config_sessions, store), .min = 0,
-     .max = 10000000, .fallback = "20000", .doc = "TLS sessions remembered; 0: none"},
+     .max = 10000000, .fallback = "20000", 
+     .doc = "TLS sessions remembered; 0: none; a change needs a restart"},
     {.name = "lifetime", .type = CONFIG_DURATION, ROW(config_sessions, lifetime_ms), .min = SECOND,
      .max = 7 * (uint64_t)DAY, .fallback = "2h", .doc = "a session can be resumed for this long"},
     {.name = "tickets", .type = CONFIG_CHOICE, ROW(config_sessions, tickets),
@@ -215,6 +188,13 @@ static const struct config_key sessions_rows[] = {
      .doc = "a file with keys that several machines share; null: keys of this machine"},
 };
 static const struct config_table sessions_table = {TABLE(config_sessions, sessions_rows)};
+
+static const struct config_key performance_rows[] = {
+    {.name = "intern_certificates", .type = CONFIG_BOOL,
+     ROW(config_performance, intern_certificates), .fallback = "true",
+     .doc = "certificates of known clients are decoded once, not in every handshake"},
+};
+static const struct config_table performance_table = {TABLE(config_performance, performance_rows)};
 
 static const struct config_word auto_words[] = {{"auto", 0, false}, {0}};
 
@@ -248,6 +228,8 @@ static const struct config_key root_rows[] = {
      .doc = "how long things may take"},
     {.name = "sessions", .type = CONFIG_TABLE, ROW(config, sessions), .table = &sessions_table,
      .doc = "TLS session resumption"},
+    {.name = "performance", .type = CONFIG_TABLE, ROW(config, performance),
+     .table = &performance_table, .doc = "what makes things faster and can be switched off"},
 };
 const struct config_table config_schema = {TABLE(config, root_rows),
                                             .prepare = config_root_prepare};

@@ -88,7 +88,7 @@ extern const struct config_table config_schema_site;
 extern const struct config_table config_schema_location;
 
 #define CONFIG_SCHEMA_DEPTH    8
-#define CONFIG_TABLE_KEYS_MAX  32
+#define CONFIG_TABLE_KEYS_MAX  64
 #define CONFIG_SCHEMA_PATH_MAX 128
 
 /* Calls for every key of the schema, parents first; path is such as "sites[].trust.root". */

@@ -7,7 +7,8 @@
 #include "base/str.h"
 #include "config/config_rows.h"
 
-/* What browsers send as Origin: scheme, host in lower case, a port unless it is the scheme's own. */
+/* What browsers send as Origin: scheme, host in lower case, a port unless it is the scheme's own.
+ */
 static void check_origin(const struct config_cursor *at, void *origin)
 {
     struct str text = str_of(((struct config_value *)origin)->text);

@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "config/config_header.h"
+#include "config/config_pages.h"
 #include "config/config_rows.h"
 
 /* A row is a paragraph; the formatter would make it one line or ten. */
@@ -20,14 +21,14 @@ static const struct config_key revocation_rows[] = {
     {.name = "check", .type = CONFIG_BOOL, ROW(config_revocation, check), .fallback = "true",
      .doc = "check revocation; `verifyclientcertrevocation` of the binding"},
     {.name = "crls", .type = CONFIG_PATHS, ROW(config_revocation, crls), .fallback = "[]",
-     .doc = "CRLs, PEM or DER; files or folders"},
+     .doc = "CRLs, PEM or DER; files or folders; read again when they change"},
     {.name = "missing", .type = CONFIG_CHOICE, ROW(config_revocation, missing_always),
      .words = missing_words, .fallback = "if_cdp",
      .doc = "whether a missing CRL matters only when the certificate names a CDP or OCSP "
             "responder, or always"},
     {.name = "freshness_time", .type = CONFIG_DURATION, ROW(config_revocation, freshness_time_ms),
      .min = 0, .max = 365 * (uint64_t)DAY, .fallback = "0s",
-     .doc = "refuse CRLs older than this though still current; 0s: no limit; "
+     .doc = "read the CRLs again, changed or not, when one is older than this; 0s: never; "
             "`revocationfreshnesstime`"},
     {.name = "cached_only", .type = CONFIG_BOOL, ROW(config_revocation, cached_only),
      .fallback = "false",
@@ -231,7 +232,23 @@ static const struct config_table forward_table = {TABLE(config_forward, forward_
     {.name = "cors", .type = CONFIG_TABLE, ROW(owner, member.cors), .table = &config_cors_table,   \
      .doc = "what `cors_preflight: answer` allows"},                                               \
     {.name = "forward", .type = CONFIG_TABLE, ROW(owner, member.forward),                          \
-     .table = &forward_table, .doc = "what the backend is told"}
+     .table = &forward_table, .doc = "what the backend is told"},                                  \
+    {.name = "errors", .type = CONFIG_TABLE, ROW(owner, member.errors),                            \
+     .table = &config_errors_table, .doc = "`httpErrors`: what a refused client is shown"},        \
+    {.name = "redirect", .type = CONFIG_TEXT, .flags = CONFIG_NULLABLE,                            \
+     ROW(owner, member.redirect.to), .words = config_redirect_words, .fallback = "null",           \
+     .after = config_redirect_after,                                                               \
+     .doc = "https: plain http requests go to the https binding, or to the port in https:PORT; "   \
+            "a URL or a path: all requests go there"},                                             \
+    {.name = "redirect_status", .type = CONFIG_CHOICE, ROW(owner, member.redirect.status),         \
+     .words = config_redirect_status_words,                                                        \
+     .doc = "default 308 for https, 302 for a URL or a path"},                                     \
+    {.name = "rewrite", .type = CONFIG_TABLE, ROW(owner, member.rewrite),                          \
+     .table = &config_rewrite_table, .doc = "the path that the backend sees"},                     \
+    {.name = "request_headers", .type = CONFIG_TABLE, ROW(owner, member.request_headers),          \
+     .table = &config_request_headers_table, .doc = "changes to what the backend is sent"},        \
+    {.name = "response_headers", .type = CONFIG_TABLE, ROW(owner, member.response_headers),        \
+     .table = &config_response_headers_table, .doc = "changes to what the client is sent"}
 
 static const struct config_key location_rows[] = {
     {.name = "path", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED, ROW(config_location, path),
@@ -245,7 +262,7 @@ const struct config_table config_schema_location = {TABLE(config_location, locat
 /* --- sites ------------------------------------------------------------------------------------ */
 
 static const struct config_word negotiate_words[] = {
-    {"handshake", false, false}, {"late", true, true}, {0}};
+    {"handshake", false, false}, {"late", true, false}, {0}};
 static const struct config_word version_words[] = {
     {"1.2", 0x0303, false}, {"1.3", 0x0304, false}, {0}};
 static const struct config_word alpn_words[] = {{"http/1.1", 0, false}, {"h2", 1, true}, {0}};
@@ -301,7 +318,8 @@ static const struct config_key site_rows[] = {
     ACCESS_ROWS(config_site, access),
     {.name = "negotiate_client_certificate", .type = CONFIG_CHOICE,
      ROW(config_site, negotiate_late), .words = negotiate_words, .fallback = "handshake",
-     .doc = "when the certificate is asked for; handshake is `clientcertnegotiation=enable`"},
+     .doc = "when the certificate is asked for: in the handshake (`clientcertnegotiation=enable`), or "
+            "when a path first needs it"},
     {.name = "tls", .type = CONFIG_TABLE, ROW(config_site, tls), .table = &tls_table,
      .doc = "protocol versions and ciphers"},
     {.name = "trust", .type = CONFIG_TABLE, ROW(config_site, trust), .table = &trust_table,
@@ -313,7 +331,7 @@ static const struct config_key site_rows[] = {
      .doc = "`iisClientCertificateMappingAuthentication`"},
     {.name = "upstream", .type = CONFIG_TEXT, .flags = CONFIG_REQUIRED,
      ROW(config_site, access.upstream),
-     .doc = "http://host:port, unix:/path, the name of an upstream, or `echo`"},
+     .doc = "http://host:port, https://host:port, unix:/path, the name of an upstream, or `echo`"},
     {.name = "locations_case_sensitive", .type = CONFIG_BOOL,
      ROW(config_site, locations_case_sensitive), .fallback = "false",
      .doc = "match locations by case; IIS does not"},

@@ -328,8 +328,6 @@ void config_server_after(const struct config_cursor *at, void *server)
         return;
     struct config_cursor where = below(at, "url", config_decode_find(at, "url"));
     const char *problem = config_address_server(str_of(self->url.text), &url);
-    if (problem == NULL && url.is_https)
-        problem = CONFIG_NO_UPSTREAM_HTTPS;
     if (problem != NULL) {
         config_decode_error(&where, "%s", problem);
         return;
@@ -338,6 +336,38 @@ void config_server_after(const struct config_cursor *at, void *server)
     self->is_unix = url.is_unix;
     self->port = url.port;
     self->host = config_decode_copy(at, url.host);
+}
+
+void config_server_name_after(const struct config_cursor *at, void *name)
+{
+    const struct config_value *self = name;
+    char canonical[64];
+    if (self->text == NULL || config_address_canonical(str_of(self->text), canonical))
+        return;
+    const char *problem = str_starts_with(str_of(self->text), STR("*."))
+                              ? "a certificate is checked for one name: no `*`"
+                              : config_address_site_host(str_of(self->text));
+    if (problem != NULL)
+        config_decode_error(at, "%s", problem);
+}
+
+void config_health_path_after(const struct config_cursor *at, void *path)
+{
+    const struct config_value *self = path;
+    if (self->text == NULL)
+        return;
+    bool is_good = self->text[0] == '/';
+    for (const char *c = self->text; *c != '\0'; c++)
+        is_good = is_good && *c > ' ' && *c < 0x7f && *c != '#';
+    if (!is_good)
+        config_decode_error(at, "expected a path such as /healthz, without blanks");
+}
+
+void config_upstream_tls_finish(const struct config_cursor *at, void *tls)
+{
+    const struct config_upstream_tls *self = tls;
+    if ((self->certificate.text == NULL) != (self->key.text == NULL))
+        config_decode_error(at, "`certificate` and `key` belong together");
 }
 
 void config_upstream_after(const struct config_cursor *at, void *upstream)

@@ -22,6 +22,9 @@ void config_binding_after(const struct config_cursor *at, void *binding);
 void config_host_after(const struct config_cursor *at, void *host); /* struct config_value */
 void config_oid_after(const struct config_cursor *at, void *oid);   /* struct config_value */
 void config_server_after(const struct config_cursor *at, void *server);
+void config_server_name_after(const struct config_cursor *at, void *name); /* struct config_value */
+void config_health_path_after(const struct config_cursor *at, void *path); /* struct config_value */
+void config_upstream_tls_finish(const struct config_cursor *at, void *tls);
 void config_upstream_after(const struct config_cursor *at, void *upstream);
 
 /* True for a certificate given in place (PEM or base64 DER) or as sha256:HEX, rather than as the

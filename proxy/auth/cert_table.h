@@ -1,8 +1,7 @@
-/* cert_table.h - certificates seen before, so that a client that comes back is not parsed again.
+/* cert_table.h - certificates this process knows already, so that they are decoded once.
  *
- * Interning by content: reading a certificate costs more than judging it, and a thousand
- * connections of one client need one copy. Bounded, least recently used first out; a certificate
- * that leaves the table lives on while somebody holds it. One table a process; not thread-safe.
+ * Only certificates of clients that were found good get in: strangers can neither fill it nor push
+ * anybody out. Bounded, least recently used first out. Not thread-safe; one an engine.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_AUTH_CERT_TABLE_H
@@ -10,20 +9,20 @@
 
 #include <stddef.h>
 
-#include <openssl/x509.h>
-
 #include "auth/client_cert.h"
 
 struct cert_table;
 
-/* Remembers at most max certificates; 0: none. */
+/* Holds at most max certificates; 0: none. */
 struct cert_table *cert_table_new(size_t max);
-void cert_table_free(struct cert_table *table); /* NULL is allowed */
-
-/* The certificate with this DER, parsed if it is not known; NULL when it cannot be decoded. The
- * caller owns a reference. */
-struct cert *cert_table_get(struct cert_table *table, const unsigned char *der, size_t len);
-/* The same for a certificate that the TLS library has parsed. */
-struct cert *cert_table_get_x509(struct cert_table *table, X509 *x509);
+/* References given out live on. NULL is allowed. */
+void cert_table_free(struct cert_table *table);
+/* Takes a reference, unless it knows this encoding already. */
+void cert_table_add(struct cert_table *table, struct cert *cert);
+/* A new reference to the one made of this very X509; NULL: not known. */
+struct cert *cert_table_get(struct cert_table *table, const X509 *x509);
+/* The decoded form, borrowed until the next call that adds; NULL: not known. */
+X509 *cert_table_find_der(struct cert_table *table, const unsigned char *der, size_t len);
+X509 *cert_table_find_sha256(struct cert_table *table, const unsigned char sha256[32]);
 
 #endif

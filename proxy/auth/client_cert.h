@@ -1,7 +1,7 @@
 /* client_cert.h - a certificate and its facts, extracted once and shared.
  *
- * Certificates are interned by their DER: presenting one a thousand times keeps one copy and one
- * parse. Reference-counted, immutable after creation; one table a process, owned by the caller.
+ * Certificates are interned by their DER (cert_table.h): presenting one a thousand times keeps one
+ * copy and one parse. Reference-counted, immutable after creation.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_AUTH_CLIENT_CERT_H

@@ -15,11 +15,6 @@
 
 /* ---- DER ---- */
 
-struct der { /* what is left of the octets of one value */
-    const unsigned char *ptr;
-    size_t len;
-};
-
 struct der_item {
     struct der whole; /* with tag and length */
     struct der value;
@@ -106,6 +101,12 @@ static int compare_entries(const void *a, const void *b)
     return memcmp(left->serial, right->serial, CRL_SERIAL_SIZE);
 }
 
+static void add_issuer(struct crl *crl, X509_NAME *name)
+{
+    crl->issuers = xreallocarray(crl->issuers, crl->issuer_count + 1, sizeof(X509_NAME *));
+    crl->issuers[crl->issuer_count++] = name;
+}
+
 /* A certificateIssuer extension applies to this entry and those after it. */
 static bool read_entry_issuer(struct crl *crl, X509_EXTENSION *extension, uint16_t *ret_issuer)
 {
@@ -120,11 +121,8 @@ static bool read_entry_issuer(struct crl *crl, X509_EXTENSION *extension, uint16
             at++;
         if (at == ISSUERS_MAX)
             break;
-        if (at == crl->issuer_count) {
-            crl->issuers = xreallocarray(crl->issuers, at + 1, sizeof(X509_NAME *));
-            crl->issuers[at] = X509_NAME_dup(name->d.directoryName);
-            crl->issuer_count++;
-        }
+        if (at == crl->issuer_count)
+            add_issuer(crl, X509_NAME_dup(name->d.directoryName));
         *ret_issuer = (uint16_t)at;
         good = true;
     }
@@ -163,7 +161,8 @@ static bool read_entry_extensions(struct crl *crl, struct der octets, struct crl
 static bool read_entries(struct crl *crl, struct der list)
 {
     size_t capacity = list.len / 40 + 4; /* a typical entry has 35 to 50 octets */
-    crl->entries = xcalloc(capacity, sizeof *crl->entries);
+    struct crl_entry *entries = xcalloc(capacity, sizeof *entries);
+    crl->own_entries = entries;
     uint16_t issuer = 0;
     struct der_item item;
     while (list.len > 0) {
@@ -176,9 +175,10 @@ static bool read_entries(struct crl *crl, struct der list)
             return false;
         if (crl->entry_count == capacity) {
             capacity *= 2;
-            crl->entries = xreallocarray(crl->entries, capacity, sizeof *crl->entries);
+            entries = xreallocarray(entries, capacity, sizeof *entries);
+            crl->own_entries = entries;
         }
-        struct crl_entry *entry = &crl->entries[crl->entry_count++];
+        struct crl_entry *entry = &entries[crl->entry_count++];
         *entry = (struct crl_entry){.reason = CRL_REASON_ABSENT};
         set_serial(entry, serial.value.ptr, serial.value.len);
         if (item.value.len > 0 && (!der_take(&item.value, V_ASN1_SEQUENCE, &extensions) ||
@@ -186,7 +186,8 @@ static bool read_entries(struct crl *crl, struct der list)
             return false;
         entry->issuer = issuer;
     }
-    qsort(crl->entries, crl->entry_count, sizeof *crl->entries, compare_entries);
+    qsort(entries, crl->entry_count, sizeof *entries, compare_entries);
+    crl->entries = entries;
     return true;
 }
 
@@ -261,6 +262,7 @@ static bool read_extensions(struct crl *crl, struct der octets)
             crl->is_unusable = true; /* twice */
     }
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+    crl->extensions = octets;
     return true;
 }
 
@@ -275,6 +277,37 @@ static X509_ALGOR *read_algorithm(struct der *rest)
     return d2i_X509_ALGOR(NULL, &cursor, (long)item.whole.len);
 }
 
+static bool read_issuer(struct crl *crl, struct der octets)
+{
+    const unsigned char *cursor = octets.ptr;
+    X509_NAME *name = d2i_X509_NAME(NULL, &cursor, (long)octets.len);
+    if (name == NULL)
+        return false;
+    add_issuer(crl, name);
+    crl->issuer_hash = cert_name_hash(crl->issuers[0]);
+    return true;
+}
+
+static bool read_signature(struct crl *crl, struct der octets)
+{
+    const unsigned char *cursor = octets.ptr;
+    crl->signature = d2i_ASN1_BIT_STRING(NULL, &cursor, (long)octets.len);
+    /* X.690 section 11.2.2: a signature is whole octets, nothing is left unused */
+    return crl->signature != NULL && (crl->signature->flags & 7) == 0;
+}
+
+/* Also the digest to make, or NID_undef for algorithms that sign the text itself. */
+static void classify_algorithm(struct crl *crl)
+{
+    int key = NID_undef;
+    const ASN1_OBJECT *oid = NULL;
+    X509_ALGOR_get0(&oid, NULL, NULL, crl->algorithm);
+    crl->digest_nid = NID_undef;
+    (void)OBJ_find_sigid_algs(OBJ_obj2nid(oid), &crl->digest_nid, &key);
+    crl->is_weak =
+        crl->digest_nid == NID_md5 || crl->digest_nid == NID_md4 || crl->digest_nid == NID_md2;
+}
+
 /* TBSCertList, RFC 5280 section 5.1.2. */
 static bool read_tbs(struct crl *crl, struct der tbs, const X509_ALGOR *algorithm)
 {
@@ -285,13 +318,8 @@ static bool read_tbs(struct crl *crl, struct der tbs, const X509_ALGOR *algorith
     X509_ALGOR_free(inner);
     if (!same || !der_take(&tbs, V_ASN1_SEQUENCE, &item))
         return false;
-    const unsigned char *cursor = item.whole.ptr;
-    crl->issuers = xcalloc(1, sizeof(X509_NAME *));
-    crl->issuers[0] = d2i_X509_NAME(NULL, &cursor, (long)item.whole.len);
-    if (crl->issuers[0] == NULL)
+    if (!read_issuer(crl, item.whole))
         return false;
-    crl->issuer_count = 1;
-    crl->issuer_hash = cert_name_hash(crl->issuers[0]);
     crl->next_update = INT64_MAX;
     if (!der_take_time(&tbs, &crl->this_update))
         return false;
@@ -308,23 +336,21 @@ static bool read_tbs(struct crl *crl, struct der tbs, const X509_ALGOR *algorith
     return tbs.len == 0 && read_extensions(crl, item.value);
 }
 
-/* RSA, ECDSA and DSA sign a digest, which is all that is kept; the others sign the text. */
+/* RSA, ECDSA and DSA sign a digest, which is all that is kept; the others sign the text. What is
+ * kept must outlive the octets that were read. */
 static void keep_signed(struct crl *crl, struct der tbs)
 {
-    int key = NID_undef;
-    const ASN1_OBJECT *oid = NULL;
-    X509_ALGOR_get0(&oid, NULL, NULL, crl->algorithm);
-    crl->digest_nid = NID_undef;
-    (void)OBJ_find_sigid_algs(OBJ_obj2nid(oid), &crl->digest_nid, &key);
     const EVP_MD *md = EVP_get_digestbynid(crl->digest_nid);
     if (crl->digest_nid != NID_undef && md != NULL) {
         EVP_Digest(tbs.ptr, tbs.len, crl->digest, NULL, md, NULL);
     } else {
-        crl->tbs = xmemdup(tbs.ptr, tbs.len);
-        crl->tbs_len = tbs.len;
+        crl->own_tbs = xmemdup(tbs.ptr, tbs.len);
+        crl->tbs = (struct der){crl->own_tbs, tbs.len};
     }
-    crl->is_weak =
-        crl->digest_nid == NID_md5 || crl->digest_nid == NID_md4 || crl->digest_nid == NID_md2;
+    if (crl->extensions.len == 0)
+        return;
+    crl->own_extensions = xmemdup(crl->extensions.ptr, crl->extensions.len);
+    crl->extensions.ptr = crl->own_extensions;
 }
 
 static bool read_crl(struct crl *crl, struct der octets)
@@ -337,16 +363,30 @@ static bool read_crl(struct crl *crl, struct der octets)
     crl->algorithm = read_algorithm(&item.value);
     struct der_item signature;
     if (crl->algorithm == NULL || !der_take(&item.value, V_ASN1_BIT_STRING, &signature) ||
-        item.value.len != 0)
-        return false;
-    const unsigned char *cursor = signature.whole.ptr;
-    crl->signature = d2i_ASN1_BIT_STRING(NULL, &cursor, (long)signature.whole.len);
-    /* X.690 section 11.2.2: a signature is whole octets, nothing is left unused */
-    if (crl->signature == NULL || (crl->signature->flags & 7) != 0 ||
+        item.value.len != 0 || !read_signature(crl, signature.whole) ||
         !read_tbs(crl, tbs.value, crl->algorithm))
         return false;
+    classify_algorithm(crl);
     keep_signed(crl, tbs.whole);
     return true;
+}
+
+bool crl_restore(struct crl *crl, const struct crl_source *source)
+{
+    struct der algorithm = source->algorithm;
+    struct der issuers = source->issuers;
+    struct der_item item;
+    crl->reasons = CRLDP_ALL_REASONS;
+    crl->algorithm = read_algorithm(&algorithm);
+    bool good = crl->algorithm != NULL && read_signature(crl, source->signature);
+    while (good && issuers.len > 0)
+        good = der_take(&issuers, V_ASN1_SEQUENCE, &item) && read_issuer(crl, item.whole);
+    good = good && crl->issuer_count > 0 &&
+           (source->extensions.len == 0 || read_extensions(crl, source->extensions));
+    if (good)
+        classify_algorithm(crl);
+    ERR_clear_error();
+    return good;
 }
 
 struct crl *crl_from_der(const unsigned char *der, size_t len)
@@ -365,8 +405,13 @@ struct crl *crl_from_der(const unsigned char *der, size_t len)
 
 void crl_free(struct crl *crl)
 {
-    if (crl == NULL)
-        return;
+    if (crl != NULL)
+        crl_clear(crl);
+    free(crl);
+}
+
+void crl_clear(struct crl *crl)
+{
     for (size_t i = 0; i < crl->issuer_count; i++)
         X509_NAME_free(crl->issuers[i]);
     free(crl->issuers);
@@ -375,9 +420,10 @@ void crl_free(struct crl *crl)
     ISSUING_DIST_POINT_free(crl->idp);
     X509_ALGOR_free(crl->algorithm);
     ASN1_BIT_STRING_free(crl->signature);
-    free(crl->entries);
-    free(crl->tbs);
-    free(crl);
+    free(crl->own_entries);
+    free(crl->own_tbs);
+    free(crl->own_extensions);
+    *crl = (struct crl){0};
 }
 
 const struct crl_entry *crl_find(const struct crl *crl, const struct cert *cert)
@@ -420,8 +466,8 @@ static bool check_text(const struct crl *crl, EVP_PKEY *key)
     ASN1_TYPE text = {.type = V_ASN1_SEQUENCE};
     text.value.sequence = ASN1_STRING_type_new(V_ASN1_SEQUENCE);
     bool good =
-        crl->tbs_len <= INT_MAX && text.value.sequence != NULL &&
-        ASN1_STRING_set(text.value.sequence, crl->tbs, (int)crl->tbs_len) == 1 &&
+        crl->tbs.len <= INT_MAX && text.value.sequence != NULL &&
+        ASN1_STRING_set(text.value.sequence, crl->tbs.ptr, (int)crl->tbs.len) == 1 &&
         ASN1_item_verify(ASN1_ITEM_rptr(ASN1_ANY), crl->algorithm, crl->signature, &text, key) == 1;
     ASN1_STRING_free(text.value.sequence);
     return good;
@@ -437,7 +483,7 @@ bool crl_check_signature(const struct crl *crl, const struct cert *issuer)
     X509_ALGOR_get0(&oid, NULL, NULL, crl->algorithm);
     (void)OBJ_find_sigid_algs(OBJ_obj2nid(oid), NULL, &needed);
     bool good;
-    if (crl->tbs != NULL)
+    if (crl->tbs.len > 0)
         good = check_text(crl, key);
     else
         good = EVP_PKEY_type(needed) == issuer->facts->key_type && check_digest(crl, key);

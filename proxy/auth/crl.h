@@ -17,6 +17,11 @@
 
 struct cert;
 
+struct der { /* octets of DER, or what is left of them; borrowed */
+    const unsigned char *ptr;
+    size_t len;
+};
+
 #define CRL_GOOD_KEYS_MAX 8
 #define CRL_SERIAL_SIZE   20 /* RFC 5280 section 4.1.2.2 */
 
@@ -44,16 +49,19 @@ struct crl {
     bool is_unusable;             /* an extension that cannot be processed (RFC 5280 section 5.2) */
     bool is_weak;                 /* signed with MD5 or older */
     uint32_t reasons;             /* CRLDP_ALL_REASONS or those of onlySomeReasons */
-    struct crl_entry *entries;    /* owned */
+    const struct crl_entry *entries; /* sorted; own_entries or borrowed from a block */
     size_t entry_count;
-    unsigned char sha256[32]; /* of the whole CRL */
+    struct crl_entry *own_entries; /* owned; NULL when restored */
+    unsigned char sha256[32];      /* of the whole CRL */
 
     X509_ALGOR *algorithm; /* owned */
     ASN1_BIT_STRING *signature;
     int digest_nid;
     unsigned char digest[EVP_MAX_MD_SIZE]; /* of the TBSCertList, for RSA, ECDSA and DSA */
-    unsigned char *tbs;                    /* owned; only for the other algorithms */
-    size_t tbs_len;
+    struct der tbs;                        /* only for the other algorithms; own_tbs or borrowed */
+    unsigned char *own_tbs;                /* owned; NULL when restored */
+    struct der extensions;                 /* own_extensions or borrowed */
+    unsigned char *own_extensions;         /* owned; NULL when restored */
 
     /* SPKI digests of store certificates that verify the signature, found at load. */
     unsigned char good_keys[CRL_GOOD_KEYS_MAX][32];
@@ -64,6 +72,19 @@ struct crl {
 /* NULL when it cannot be decoded. */
 struct crl *crl_from_der(const unsigned char *der, size_t len);
 void crl_free(struct crl *crl); /* NULL is allowed */
+/* The same without freeing the struct itself. */
+void crl_clear(struct crl *crl);
+
+/* What crl_restore() makes the decoded fields from again: as they stood in the CRL. */
+struct crl_source {
+    struct der algorithm;
+    struct der signature;
+    struct der issuers; /* the Names, one after the other */
+    struct der extensions;
+};
+/* Fills the decoded fields of a zeroed struct; the plain ones are the caller's to copy. Entries,
+ * tbs and extensions are borrowed. False for damage; crl_clear() either way. */
+bool crl_restore(struct crl *crl, const struct crl_source *source);
 
 /* The entry for a certificate's issuer and serial number, or NULL. */
 const struct crl_entry *crl_find(const struct crl *crl, const struct cert *cert);

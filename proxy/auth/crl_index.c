@@ -1,21 +1,118 @@
 /* SPDX-License-Identifier: MIT */
 #include "auth/crl_index.h"
 
-#include <limits.h>
-
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "auth/cert_facts.h"
-#include "auth/trust.h"
+#include "auth/crl_block.h"
 #include "base/mem.h"
 
 #define NONE UINT32_MAX
+/* Without these a block could shrink under a reader, which would be killed by SIGBUS. */
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-struct crl_index *crl_index_new(void)
+static bool take_span(const struct crl_index *index, struct crl_block_span span,
+                      struct der *ret_octets)
 {
-    return xcalloc(1, sizeof(struct crl_index));
+    if (span.at > index->block_size || span.len > index->block_size - span.at ||
+        span.at % CRL_BLOCK_ALIGN != 0)
+        return false;
+    const unsigned char *block = index->block;
+    *ret_octets = (struct der){block + span.at, (size_t)span.len};
+    return true;
+}
+
+static bool restore_crl(const struct crl_index *index, const struct crl_block_record *record,
+                        struct crl *crl)
+{
+    struct crl_source source;
+    struct der entries;
+    if (!take_span(index, record->algorithm, &source.algorithm) ||
+        !take_span(index, record->signature, &source.signature) ||
+        !take_span(index, record->issuers, &source.issuers) ||
+        !take_span(index, record->extensions, &source.extensions) ||
+        !take_span(index, record->tbs, &crl->tbs) || !take_span(index, record->entries, &entries) ||
+        entries.len % sizeof(struct crl_entry) != 0 || record->good_key_count > CRL_GOOD_KEYS_MAX)
+        return false;
+    memcpy(crl->sha256, record->sha256, sizeof crl->sha256);
+    memcpy(crl->digest, record->digest, sizeof crl->digest);
+    memcpy(crl->good_keys, record->good_keys, sizeof crl->good_keys);
+    crl->good_key_count = record->good_key_count;
+    crl->this_update = record->this_update;
+    crl->next_update = record->next_update;
+    crl->entries = (const void *)entries.ptr;
+    crl->entry_count = entries.len / sizeof(struct crl_entry);
+    bool good = crl_restore(crl, &source);
+    crl->is_unusable |= record->is_unusable != 0;
+    return good;
+}
+
+static bool restore_all(struct crl_index *index)
+{
+    const struct crl_block_header *header = index->block;
+    if (index->block_size < sizeof *header || header->magic != CRL_BLOCK_MAGIC ||
+        header->size != index->block_size ||
+        header->crl_count >
+            (index->block_size - sizeof *header) / sizeof(struct crl_block_record) ||
+        header->crl_count >= NONE)
+        return false;
+    const struct crl_block_record *records = (const void *)(header + 1);
+    memcpy(index->digest, header->digest, sizeof index->digest);
+    index->oldest_this_update = header->oldest_this_update;
+    index->crls = xcalloc((size_t)header->crl_count, sizeof *index->crls);
+    while (index->count < header->crl_count) {
+        struct crl *crl = &index->crls[index->count];
+        if (!restore_crl(index, &records[index->count++], crl))
+            return false;
+        index->entry_count += crl->entry_count;
+    }
+    return index->entry_count == header->entry_count;
+}
+
+static void make_buckets(struct crl_index *index)
+{
+    size_t buckets = 16;
+    while (buckets < index->count * 2)
+        buckets *= 2;
+    index->buckets = xcalloc(buckets, sizeof *index->buckets);
+    index->bucket_mask = buckets - 1;
+    for (size_t i = 0; i < buckets; i++)
+        index->buckets[i] = NONE;
+    for (size_t i = index->count; i-- > 0;) { /* backwards, so that chains ascend */
+        uint32_t *bucket = &index->buckets[index->crls[i].issuer_hash & index->bucket_mask];
+        index->crls[i].next = *bucket;
+        *bucket = (uint32_t)i;
+    }
+}
+
+struct crl_index *crl_index_map(int fd, const char **ret_problem)
+{
+    struct stat info;
+    int seals = fcntl(fd, F_GET_SEALS);
+    if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &info) != 0 || info.st_size <= 0) {
+        *ret_problem = "not a sealed block of memory";
+        return NULL;
+    }
+    struct crl_index *index = xcalloc(1, sizeof *index);
+    index->block_size = (size_t)info.st_size;
+    index->block = mmap(NULL, index->block_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (index->block == MAP_FAILED) {
+        *ret_problem = strerrordesc_np(errno);
+        free(index);
+        return NULL;
+    }
+    if (!restore_all(index)) {
+        *ret_problem = "damaged block";
+        crl_index_free(index);
+        return NULL;
+    }
+    make_buckets(index);
+    return index;
 }
 
 void crl_index_free(struct crl_index *index)
@@ -23,137 +120,21 @@ void crl_index_free(struct crl_index *index)
     if (index == NULL)
         return;
     for (size_t i = 0; i < index->count; i++)
-        crl_free(index->crls[i]);
+        crl_clear(&index->crls[i]);
+    (void)munmap(index->block, index->block_size);
     free(index->crls);
     free(index->buckets);
     free(index);
 }
 
-static bool add_der(struct crl_index *index, const unsigned char *der, size_t len)
-{
-    struct crl *crl = crl_from_der(der, len);
-    if (crl == NULL)
-        return false;
-    if (index->count == index->capacity) {
-        index->capacity = index->capacity == 0 ? 16 : index->capacity * 2;
-        index->crls = xreallocarray(index->crls, index->capacity, sizeof(struct crl *));
-    }
-    index->crls[index->count++] = crl;
-    return true;
-}
-
-static int add_pem(struct crl_index *index, BIO *bio)
-{
-    int found = 0;
-    bool good = true;
-    ERR_clear_error();
-    while (good) {
-        char *name = NULL;
-        char *header = NULL;
-        unsigned char *der = NULL;
-        long len = 0;
-        if (PEM_read_bio(bio, &name, &header, &der, &len) != 1)
-            break;
-        if (strcmp(name, PEM_STRING_X509_CRL) == 0) {
-            good = add_der(index, der, (size_t)len);
-            found++;
-        }
-        OPENSSL_free(name);
-        OPENSSL_free(header);
-        OPENSSL_free(der);
-        ERR_clear_error();
-    }
-    /* The end of the input is reported as "no start line"; anything else is damage. */
-    good = good && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
-    return good ? found : -1;
-}
-
-int crl_index_add(struct crl_index *index, const char *bytes, size_t len)
-{
-    if (len == 0)
-        return 0;
-    if (len > INT_MAX)
-        return -1;
-    int found;
-    static const char armour[] = "-----BEGIN ";
-    if (memmem(bytes, len, armour, sizeof armour - 1) != NULL) {
-        BIO *bio = BIO_new_mem_buf(bytes, (int)len);
-        found = bio == NULL ? -1 : add_pem(index, bio);
-        BIO_free(bio);
-    } else {
-        found = add_der(index, (const unsigned char *)bytes, len) ? 1 : -1;
-    }
-    ERR_clear_error();
-    return found;
-}
-
-static int compare_crls(const void *a, const void *b)
-{
-    const struct crl *const *left = a;
-    const struct crl *const *right = b;
-    return memcmp((*left)->sha256, (*right)->sha256, 32);
-}
-
-void crl_index_finish(struct crl_index *index, unsigned char ret_digest[32])
-{
-    size_t kept = 0;
-    if (index->count > 1)
-        qsort(index->crls, index->count, sizeof(struct crl *), compare_crls);
-    EVP_MD_CTX *hash = EVP_MD_CTX_new();
-    EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
-    for (size_t i = 0; i < index->count; i++) {
-        if (kept > 0 && compare_crls(&index->crls[kept - 1], &index->crls[i]) == 0) {
-            crl_free(index->crls[i]); /* the same file twice */
-            continue;
-        }
-        index->crls[kept++] = index->crls[i];
-        EVP_DigestUpdate(hash, index->crls[kept - 1]->sha256, 32);
-    }
-    index->count = kept;
-    EVP_DigestFinal_ex(hash, ret_digest, NULL);
-    EVP_MD_CTX_free(hash);
-
-    size_t buckets = 16;
-    while (buckets < kept * 2)
-        buckets *= 2;
-    index->buckets = xcalloc(buckets, sizeof *index->buckets);
-    index->bucket_mask = buckets - 1;
-    for (size_t i = 0; i < buckets; i++)
-        index->buckets[i] = NONE;
-    for (size_t i = kept; i-- > 0;) {
-        uint32_t *bucket = &index->buckets[index->crls[i]->issuer_hash & index->bucket_mask];
-        index->crls[i]->next = *bucket;
-        *bucket = (uint32_t)i;
-    }
-}
-
-static void verify_one(struct crl *crl, const struct trust *trust)
-{
-    uint32_t i = trust_first_subject(trust, crl->issuer_hash);
-    for (; i != TRUST_NONE; i = trust->members[i].next_subject) {
-        const struct cert *cert = trust->members[i].cert;
-        if (crl->good_key_count == CRL_GOOD_KEYS_MAX)
-            return;
-        if (cert_name_equal(cert->facts->subject, crl->issuers[0]) && !crl_knows_key(crl, cert) &&
-            crl_check_signature(crl, cert))
-            memcpy(crl->good_keys[crl->good_key_count++], cert->facts->key_sha256, 32);
-    }
-}
-
-void crl_index_verify(struct crl_index *index, const struct trust *trust)
-{
-    for (size_t i = 0; i < index->count; i++)
-        verify_one(index->crls[i], trust);
-}
-
 const struct crl *crl_index_next(const struct crl_index *index, const X509_NAME *issuer,
                                  uint32_t hash, uint32_t *position)
 {
-    uint32_t i = *position == NONE ? index->buckets[hash & index->bucket_mask]
-                                   : index->crls[*position]->next;
-    while (i != NONE && (index->crls[i]->issuer_hash != hash ||
-                         !cert_name_equal(index->crls[i]->issuers[0], issuer)))
-        i = index->crls[i]->next;
+    uint32_t i =
+        *position == NONE ? index->buckets[hash & index->bucket_mask] : index->crls[*position].next;
+    while (i != NONE && (index->crls[i].issuer_hash != hash ||
+                         !cert_name_equal(index->crls[i].issuers[0], issuer)))
+        i = index->crls[i].next;
     *position = i;
-    return i == NONE ? NULL : index->crls[i];
+    return i == NONE ? NULL : &index->crls[i];
 }

@@ -1,6 +1,6 @@
 /* crl_index.h - the CRLs of a site, found by the name of their issuer.
  *
- * Private to auth/. Filled at load, read-only afterwards.
+ * Private to auth/. A view of a block (crl_block.h), read-only.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_AUTH_CRL_INDEX_H
@@ -11,24 +11,22 @@
 
 #include "auth/crl.h"
 
-struct trust;
-
 struct crl_index {
-    struct crl **crls; /* owned; each once, in the order of their SHA-256 after finish */
+    struct crl *crls; /* owned; each once, in the order of their SHA-256 */
     size_t count;
-    size_t capacity;
+    size_t entry_count; /* of all CRLs */
+    int64_t oldest_this_update;
+    unsigned char digest[32];
     uint32_t *buckets; /* hash of the issuer */
     size_t bucket_mask;
+    void *block; /* the mapping */
+    size_t block_size;
 };
 
-struct crl_index *crl_index_new(void);
+/* Maps a sealed block (fd borrowed; the mapping does not need it any more). NULL with the reason
+ * when it is not sealed, not a block or damaged. */
+struct crl_index *crl_index_map(int fd, const char **ret_problem);
 void crl_index_free(struct crl_index *index); /* NULL is allowed */
-/* Every CRL of a file, PEM (other armour ignored) or one DER: their number, -1 for damage. */
-int crl_index_add(struct crl_index *index, const char *bytes, size_t len);
-/* Call once when all are added. The digest covers the contents of all CRLs. */
-void crl_index_finish(struct crl_index *index, unsigned char ret_digest[32]);
-/* Checks the signatures that store certificates can verify, so that verdicts need not. */
-void crl_index_verify(struct crl_index *index, const struct trust *trust);
 
 /* Walks the CRLs of an issuer: start with *position = UINT32_MAX; NULL at the end. */
 const struct crl *crl_index_next(const struct crl_index *index, const X509_NAME *issuer,

@@ -4,9 +4,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include <openssl/evp.h>
 
 #include "base/mem.h"
 #include "base/str.h"
@@ -78,34 +79,56 @@ static bool has_ending(const char *name, const char *const *endings)
     return false;
 }
 
+bool store_takes_name(const char *name, const char *const *endings)
+{
+    return name[0] != '.' && has_ending(name, endings);
+}
+
 static int compare_names(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name); /* octets: the same order in every locale */
 }
 
-static void load_folder(const char *path, struct mark mark, const struct store_reader *reader,
-                        struct error_list *errors)
+static char *path_in(const char *folder, const char *name)
+{
+    size_t len = strlen(folder);
+    return xasprintf("%s%s%s", folder, len > 0 && folder[len - 1] == '/' ? "" : "/", name);
+}
+
+/* Calls back for each file of a folder that counts, in order; false: the folder cannot be read. */
+typedef void (*visit_fn)(void *context, const char *path);
+
+static bool visit_folder(const char *folder, const char *const *endings, visit_fn visit,
+                         void *context)
 {
     struct dirent **entries = NULL;
-    int count = scandir(path, &entries, NULL, compare_names);
-    if (count < 0) {
-        errors_add(errors, mark, "cannot read the folder \"%s\": %s", path, strerrordesc_np(errno));
-        return;
-    }
+    int count = scandir(folder, &entries, NULL, compare_names);
+    if (count < 0)
+        return false;
     for (int i = 0; i < count; i++) {
-        const char *name = entries[i]->d_name;
-        if (name[0] != '.' && has_ending(name, reader->endings)) {
-            size_t len = strlen(path);
-            char *file =
-                xasprintf("%s%s%s", path, len > 0 && path[len - 1] == '/' ? "" : "/", name);
+        if (store_takes_name(entries[i]->d_name, endings)) {
+            char *file = path_in(folder, entries[i]->d_name);
             struct stat info;
             if (stat(file, &info) != 0 || !S_ISDIR(info.st_mode))
-                load_file(file, false, mark, reader, errors);
+                visit(context, file);
             free(file);
         }
         free(entries[i]);
     }
     free(entries);
+    return true;
+}
+
+struct loading {
+    const struct store_reader *reader;
+    struct error_list *errors;
+    struct mark mark;
+};
+
+static void load_folder_file(void *context, const char *path)
+{
+    const struct loading *loading = context;
+    load_file(path, false, loading->mark, loading->reader, loading->errors);
 }
 
 void store_load(const struct config_list *list, const struct store_reader *reader,
@@ -113,13 +136,53 @@ void store_load(const struct config_list *list, const struct store_reader *reade
 {
     for (size_t i = 0; i < list->count; i++) {
         const char *path = list->items[i].text;
-        struct mark mark = list->items[i].mark;
+        struct loading loading = {reader, errors, list->items[i].mark};
         struct stat info;
         if (stat(path, &info) != 0)
-            errors_add(errors, mark, "cannot open \"%s\": %s", path, strerrordesc_np(errno));
-        else if (S_ISDIR(info.st_mode))
-            load_folder(path, mark, reader, errors);
-        else
-            load_file(path, true, mark, reader, errors);
+            errors_add(errors, loading.mark, "cannot open \"%s\": %s", path,
+                       strerrordesc_np(errno));
+        else if (!S_ISDIR(info.st_mode))
+            load_file(path, true, loading.mark, reader, errors);
+        else if (!visit_folder(path, reader->endings, load_folder_file, &loading))
+            errors_add(errors, loading.mark, "cannot read the folder \"%s\": %s", path,
+                       strerrordesc_np(errno));
     }
+}
+
+/* ---- seen from outside ---- */
+
+static void stamp_file(void *context, const char *path)
+{
+    EVP_MD_CTX *hash = context;
+    struct stat info = {0};
+    int error = stat(path, &info) == 0 ? 0 : errno;
+    const int64_t seen[] = {
+        error,
+        (int64_t)info.st_dev,
+        (int64_t)info.st_ino,
+        info.st_size,
+        info.st_mtim.tv_sec,
+        info.st_mtim.tv_nsec,
+        info.st_ctim.tv_sec,
+        info.st_ctim.tv_nsec,
+    };
+    EVP_DigestUpdate(hash, path, strlen(path) + 1);
+    EVP_DigestUpdate(hash, seen, sizeof seen);
+}
+
+void store_stamp(const struct config_list *list, const char *const *endings,
+                 unsigned char ret_stamp[32])
+{
+    EVP_MD_CTX *hash = EVP_MD_CTX_new();
+    EVP_DigestInit_ex(hash, EVP_sha256(), NULL);
+    for (size_t i = 0; i < list->count; i++) {
+        const char *path = list->items[i].text;
+        struct stat info;
+        /* A folder's own times change with files that do not count. */
+        if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode) ||
+            !visit_folder(path, endings, stamp_file, hash))
+            stamp_file(hash, path);
+    }
+    EVP_DigestFinal_ex(hash, ret_stamp, NULL);
+    EVP_MD_CTX_free(hash);
 }

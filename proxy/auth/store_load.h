@@ -7,6 +7,7 @@
 #ifndef PROXY_AUTH_STORE_LOAD_H
 #define PROXY_AUTH_STORE_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/errors.h"
@@ -26,5 +27,11 @@ struct store_reader {
  * it are errors with the mark of the list's item. */
 void store_load(const struct config_list *list, const struct store_reader *reader,
                 struct error_list *errors);
+/* A digest over what can be seen of the same files without reading them: path, device and inode,
+ * size, times of change, or why they cannot be seen. */
+void store_stamp(const struct config_list *list, const char *const *endings,
+                 unsigned char ret_stamp[32]);
+/* Whether a file of this name in a folder is one of its files. */
+bool store_takes_name(const char *name, const char *const *endings);
 
 #endif

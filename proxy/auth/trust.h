@@ -76,7 +76,8 @@ struct trust {
 
     bool check_revocation;
     bool missing_always;
-    struct crl_index *crls; /* owned */
+    struct crl_index *crls; /* owned; the one part that is exchanged (trust_crls.h) */
+    unsigned char crl_stamp[TRUST_EPOCH_SIZE];
 
     struct cert **misplaced; /* array owned; the members of Root that make it mixed */
     size_t misplaced_count;
@@ -84,7 +85,6 @@ struct trust {
     struct trust_issuer_name *issuer_list; /* array owned, names borrowed from members */
     size_t issuer_list_count;
     unsigned char epoch[TRUST_EPOCH_SIZE];
-    unsigned char revocation_digest[TRUST_EPOCH_SIZE];
 };
 
 /* First member whose subject hashes to `hash`; go on with next_subject and compare the names. */
@@ -97,6 +97,10 @@ int trust_known_signature(const struct trust *trust, uint32_t subject, uint32_t 
 
 /* One signature check, at once: false as well for keys and algorithms that are refused. */
 bool trust_check_signature(const struct cert *subject, const struct cert *issuer);
+
+/* trust_crls.c: settings and CRLs; after the members. */
+void trust_load_crls(struct trust *trust, const struct config_revocation *settings,
+                     struct error_list *errors);
 
 /* trust_list.c: the list of CertificateRequest and the K-16K rule. */
 void trust_build_issuer_list(struct trust *trust, const struct config_site *site,

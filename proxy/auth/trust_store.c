@@ -19,7 +19,6 @@
 #define LOAD_CHECKS_MAX 4096
 
 static const char *const certificate_endings[] = {".pem", ".crt", ".cer", ".der", NULL};
-static const char *const crl_endings[] = {".pem", ".crl", ".der", NULL};
 
 struct store { /* one store while loading */
     struct cert **certs;
@@ -84,6 +83,15 @@ uint32_t trust_find(const struct trust *trust, const struct cert *cert)
     while (i != TRUST_NONE && memcmp(trust->members[i].cert->sha256, cert->sha256, 32) != 0)
         i = trust->members[i].next_digest;
     return i;
+}
+
+bool trust_knows_issuer(const struct trust *trust, const struct cert *cert)
+{
+    uint32_t i = trust_first_subject(trust, cert->facts->issuer_hash);
+    while (i != TRUST_NONE &&
+           !cert_name_equal(trust->members[i].cert->facts->subject, cert->facts->issuer))
+        i = trust->members[i].next_subject;
+    return i != TRUST_NONE;
 }
 
 static int compare_digests(const void *a, const void *b)
@@ -303,25 +311,6 @@ static void load_policy(struct trust *trust, const struct config_policy *policy,
     ERR_clear_error();
 }
 
-static int take_crls(void *context, const char *bytes, size_t len)
-{
-    return crl_index_add(context, bytes, len);
-}
-
-static void load_crls(struct trust *trust, const struct config_revocation *revocation,
-                      struct error_list *errors)
-{
-    trust->check_revocation = revocation->check;
-    trust->missing_always = revocation->missing_always;
-    trust->crls = crl_index_new();
-    const struct store_reader reader = {
-        .endings = crl_endings, .what = "CRL", .take_file = take_crls, .context = trust->crls};
-    if (revocation->check)
-        store_load(&revocation->crls, &reader, errors);
-    crl_index_finish(trust->crls, trust->revocation_digest);
-    crl_index_verify(trust->crls, trust);
-}
-
 /* ---- the epoch ---- */
 
 static void hash_u64(EVP_MD_CTX *hash, uint64_t value)
@@ -433,7 +422,7 @@ static void fill(struct trust *trust, const struct stores *stores, const struct 
     check_signatures(trust);
     load_disallowed(trust, &stores->disallowed);
     load_policy(trust, &settings->policy, errors);
-    load_crls(trust, &settings->revocation, errors);
+    trust_load_crls(trust, &settings->revocation, errors);
     trust_build_issuer_list(trust, site, config);
     make_epoch(trust, stores, site, config);
 }
@@ -478,11 +467,6 @@ void trust_free(struct trust *trust)
 const unsigned char *trust_epoch(const struct trust *trust)
 {
     return trust->epoch;
-}
-
-const unsigned char *trust_revocation_digest(const struct trust *trust)
-{
-    return trust->revocation_digest;
 }
 
 struct cert *const *trust_misplaced_roots(const struct trust *trust, size_t *ret_count)

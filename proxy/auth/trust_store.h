@@ -1,6 +1,7 @@
 /* trust_store.h - the stores of a site, loaded: what a verdict is reached against.
  *
- * Immutable once built; built in the master, inherited by fork. Sources: iis-semantics.md 3.
+ * Immutable once built but for the CRLs, which trust_crls.h exchanges; built in the master,
+ * inherited by fork. Sources: iis-semantics.md 3.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_AUTH_TRUST_STORE_H
@@ -36,6 +37,10 @@ struct trust_issuer_name {
     size_t len;
 };
 const struct trust_issuer_name *trust_issuer_list(const struct trust *trust, size_t *ret_count);
+
+/* Whether a store that takes part in the search holds an issuer of this name: without one, and
+ * without the certificates that the client sent along, there is no path. */
+bool trust_knows_issuer(const struct trust *trust, const struct cert *cert);
 
 /* The members of Root that are not self-signed: what the mixed-store rule is about
  * (iis-semantics.md 3.5). Borrowed; empty when there are none. */

@@ -19,9 +19,9 @@ struct str {
 /* A slice of a string literal. */
 #define STR(literal) ((struct str){(literal), sizeof(literal) - 1})
 /* The same for a static initialiser. */
-#define STR_INIT(literal)                                                                          \
-    {                                                                                              \
-        (literal), sizeof(literal) - 1                                                             \
+#define STR_INIT(literal)              \
+    {                                  \
+        (literal), sizeof(literal) - 1 \
     }
 /* For printf: ("%.*s", STR_ARG(s)). */
 #define STR_ARG(s) (int)(s).len, (s).ptr == NULL ? "" : (s).ptr

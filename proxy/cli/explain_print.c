@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "core/explain_windows.h"
 
 typedef void (*cert_text_fn)(const struct cert *cert, struct text *out);
 
@@ -116,6 +117,11 @@ void explain_print_text(const struct explain_report *report, struct text *out)
     add_why(report, out);
     add_list("issuers named to the client", report->advertised, report->advertised_count, out);
     add_headers(report, out);
+    if (report->outcome != OUTCOME_OK) {
+        text_add_cstr(out, "on Windows\n");
+        explain_windows(report, "  ", out);
+        text_add_char(out, '\n');
+    }
     if (report->fix_count == 0)
         return;
     text_add_cstr(out, "fix\n");

@@ -5,11 +5,11 @@
 #define STRONG_BITS 128
 
 /* Steps 1 to 8 of the order of checks. */
-static enum outcome check_transport(const struct access_facts *facts, bool *ret_shows_certificate)
+static enum outcome check_transport(const struct access_facts *facts,
+                                    struct access_decision *decision)
 {
     const struct config_access *access = facts->access;
     bool is_required = access->client_certificate == CLIENT_CERT_REQUIRE;
-    *ret_shows_certificate = false;
     if (access->require_ssl && !facts->is_tls)
         return OUTCOME_SSL_REQUIRED;
     if (access->require_128_bit && facts->cipher_bits < STRONG_BITS)
@@ -17,18 +17,21 @@ static enum outcome check_transport(const struct access_facts *facts, bool *ret_
     /* Ignore means ignore, even if the client presents a certificate. */
     if (access->client_certificate == CLIENT_CERT_IGNORE)
         return OUTCOME_OK;
+    decision->must_ask = facts->is_tls && facts->leaf == NULL && facts->may_ask;
+    if (decision->must_ask)
+        return OUTCOME_OK;
     if (facts->leaf == NULL)
         return is_required ? OUTCOME_CERTIFICATE_REQUIRED : OUTCOME_OK;
     /* A bad certificate is refused under accept as well. */
-    *ret_shows_certificate = true;
+    decision->shows_certificate = true;
     return facts->judge(facts->judge_arg);
 }
 
 struct access_decision access_decide(const struct access_facts *facts)
 {
     struct access_decision decision = {.outcome = OUTCOME_OK};
-    decision.outcome = check_transport(facts, &decision.shows_certificate);
-    if (decision.outcome != OUTCOME_OK)
+    decision.outcome = check_transport(facts, &decision);
+    if (decision.outcome != OUTCOME_OK || decision.must_ask)
         return decision;
     if (decision.shows_certificate) {
         struct cert_map_result mapped = cert_map_lookup(facts->site->map, facts->leaf);

@@ -21,6 +21,7 @@ struct access_facts { /* what the checks read */
     bool is_tls;
     int cipher_bits;
     const struct cert *leaf; /* NULL: no certificate, neither presented nor handed on */
+    bool may_ask;            /* none, but the client can still be asked for one */
     /* The verdict over the presented chain; asked at most once, only with a leaf. */
     enum outcome (*judge)(void *arg);
     void *judge_arg;
@@ -28,6 +29,7 @@ struct access_facts { /* what the checks read */
 
 struct access_decision {
     enum outcome outcome;   /* OUTCOME_OK: go on */
+    bool must_ask;          /* nothing is decided: ask for the certificate, then decide again */
     bool shows_certificate; /* false: ignored, or there is none */
     const char *user;       /* NULL: anonymous */
     const char *password;

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include <utlist.h>
 
@@ -10,8 +11,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/client_http1.h"
+#include "core/late_certificate.h"
 #include "core/snapshot.h"
 #include "core/trusted_proxy.h"
+#include "core/tunnel.h"
 #include "core/upstream.h"
 #include "tls/tls_transport.h"
 
@@ -41,6 +44,12 @@ void client_set_state(struct client *client, enum client_state state)
         client->is_due = false;
         deadline_stop(&client->deadline);
         break;
+    case CLIENT_ASK_CERT:
+        deadline_set(&client->deadline, timeouts(client)->body);
+        break;
+    case CLIENT_TUNNEL:
+        deadline_set(&client->deadline, timeouts(client)->tunnel);
+        break;
     case CLIENT_LINGER:
         deadline_set(&client->deadline, LINGER_MS);
         break;
@@ -57,13 +66,15 @@ bool client_is_tls(const struct client *client)
 
 bool client_is_local(const struct client *client)
 {
-    return addr_is_local(&client->peer, &client->listener->addr);
+    return addr_is_local(&client->peer, &client->local);
 }
 
 void client_close(struct client *client)
 {
     if (client->state == CLIENT_CLOSED)
         return;
+    if (client->state == CLIENT_ASK_CERT)
+        late_certificate_lost(client);
     if (client->exchange != NULL)
         exchange_finish(client->exchange, true);
     if (client->bound != NULL) {
@@ -170,6 +181,8 @@ static void stream_ready(struct transport *transport, bool can_read, bool can_wr
         return;
     if (client->state == CLIENT_HANDSHAKE)
         handshake(client);
+    else if (client->state == CLIENT_TUNNEL)
+        tunnel_run(client, can_read, false);
     else
         client_http1_run(client, can_read);
 }
@@ -194,8 +207,12 @@ static void deadline_passed(void *arg)
         client_close(client);
         break;
     case CLIENT_READ_HEAD:
+    case CLIENT_ASK_CERT:
     case CLIENT_EXCHANGE:
         client_http1_timeout(client);
+        break;
+    case CLIENT_TUNNEL:
+        tunnel_timeout(client);
         break;
     case CLIENT_LINGER:
         client_close(client);
@@ -203,6 +220,15 @@ static void deadline_passed(void *arg)
     case CLIENT_CLOSED:
         break;
     }
+}
+
+/* A listener of 0.0.0.0 does not say which of the machine's addresses was meant. */
+static void find_local(struct client *client, int fd)
+{
+    struct sockaddr *address = (struct sockaddr *)&client->local.storage;
+    client->local.len = sizeof client->local.storage;
+    if (getsockname(fd, address, &client->local.len) < 0)
+        client->local = client->listener->addr;
 }
 
 void client_new(struct engine_listener *listener, int fd, const struct addr *peer)
@@ -216,6 +242,7 @@ void client_new(struct engine_listener *listener, int fd, const struct addr *pee
     client->awaits_proxy_header =
         client->is_behind_proxy &&
         engine->snapshot->config->trusted_proxies.proxy_protocol != PROXY_PROTOCOL_OFF;
+    find_local(client, fd);
     stream_init(&client->stream, &engine->buffers);
     deadline_init(&client->deadline, engine->base, deadline_passed, client);
     DL_APPEND(engine->clients, client);

@@ -21,6 +21,9 @@ enum client_state {
     CLIENT_IDLE,      /* the first byte of a request; deadline: timeouts.idle */
     CLIENT_READ_HEAD, /* the rest of the head; deadline: timeouts.header for all of it */
     CLIENT_EXCHANGE, /* body, upstream, response; deadline: timeouts.body while the client is due */
+    CLIENT_ASK_CERT, /* a body read ahead; deadline: timeouts.body. Then the client's certificate;
+                        deadline: timeouts.handshake. See late_certificate.h */
+    CLIENT_TUNNEL,   /* bytes of either side; deadline: timeouts.tunnel between two of them */
     CLIENT_LINGER,   /* everything is sent; the peer's close; deadline: LINGER_MS */
     CLIENT_CLOSED,   /* on the engine's closing list; nothing is awaited */
 };
@@ -33,6 +36,7 @@ struct client {
     bool is_behind_proxy;     /* the other end is a trusted proxy */
     bool awaits_proxy_header; /* its first bytes may be, or must be, a PROXY header */
     struct proxy_protocol proxy_header;
+    struct addr local; /* the address the peer connected to, never a wildcard */
     enum client_state state;
     struct stream stream;
     struct deadline deadline;
@@ -41,16 +45,17 @@ struct client {
     const struct snapshot_site *tls_site; /* chosen by SNI; NULL without TLS */
     struct exchange *exchange;            /* the current one, or NULL */
     struct http1_body body;               /* of the current request */
-    struct str body_pending;              /* decoded, offered, not yet taken; in stream.in */
-    struct upstream_conn *bound;          /* carries this client's NTLM or Negotiate; owned here */
-    bool is_running;                      /* client_http1_run is on the stack */
-    bool must_run;                        /* ... and has to go round again */
-    bool saw_eof;                         /* the client sends no more */
-    bool close_after;                     /* no request after the current one */
-    bool is_due;                          /* the deadline of CLIENT_EXCHANGE runs */
-    uint64_t progress;                    /* bytes in and out when the deadline was last moved */
-    uint64_t bytes_accounted;             /* of what was read: those the log has seen */
-    uint64_t drained_bytes;               /* read and dropped while lingering or after a refusal */
+    struct str body_pending;     /* decoded, offered, not yet taken; in stream.in or read ahead */
+    struct upstream_conn *bound; /* carries this client's NTLM or Negotiate; owned here */
+    bool is_running;             /* client_http1_run is on the stack */
+    bool must_run;               /* ... and has to go round again */
+    bool saw_eof;                /* the client sends no more */
+    bool was_asked;              /* for a certificate after the handshake: never again */
+    bool close_after;            /* no request after the current one */
+    bool is_due;                 /* the deadline of CLIENT_EXCHANGE runs */
+    uint64_t progress;           /* bytes in and out when the deadline was last moved */
+    uint64_t bytes_logged;       /* of stream.bytes_read: they belong to past requests */
+    uint64_t drained_bytes;      /* read and dropped while lingering or after a refusal */
 };
 
 /* Takes a freshly accepted descriptor. */

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/late_certificate.h"
 #include "core/snapshot.h"
+#include "core/tunnel.h"
 #include "http/http1_write.h"
 
 /* Reads in one turn of the loop before others get theirs. */
@@ -24,6 +26,12 @@ static void op_send_continue(struct exchange *x)
     stream_put(&x->client->stream, STR("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
+static void op_send_interim(struct exchange *x, const struct http_response *response)
+{
+    stream_put(&x->client->stream, http1_write_response_head(&x->arena, response->status,
+                                                             response->reason, &response->fields));
+}
+
 /* A client that waits for 100 Continue and is refused may send its body or may not: the next
  * request could not be told from it (RFC 9110 section 10.1.1). */
 static bool body_is_uncertain(const struct exchange *x)
@@ -33,10 +41,17 @@ static bool body_is_uncertain(const struct exchange *x)
             (x->request.body.kind == HTTP_BODY_LENGTH && x->request.body.length > DISCARD_MAX));
 }
 
+/* A client that did not wait for 101 may have sent WebSocket frames: they are not to be read as
+ * requests when it gets another answer. */
+static bool input_is_uncertain(const struct exchange *x)
+{
+    return x->upgrade_key.len > 0 && stream_input(&x->client->stream).len > 0;
+}
+
 static void add_connection(struct exchange *x)
 {
     struct client *client = x->client;
-    if (body_is_uncertain(x) || client->close_after || client->saw_eof ||
+    if (body_is_uncertain(x) || input_is_uncertain(x) || client->close_after || client->saw_eof ||
         client->engine->is_draining || !x->request.keep_alive)
         x->must_close = true;
     if (x->must_close)
@@ -104,6 +119,7 @@ static void op_run(struct exchange *x)
 
 static const struct client_ops HTTP1_OPS = {
     .send_continue = op_send_continue,
+    .send_interim = op_send_interim,
     .start_response = op_start_response,
     .send_body = op_send_body,
     .end_response = op_end_response,
@@ -147,6 +163,8 @@ static bool take_request(struct client *client)
         client_set_state(client, CLIENT_EXCHANGE);
         exchange_begin(client, &HTTP1_OPS, &arena, head, &client->exchange);
         http1_body_init(&client->body, client->exchange->request.body, limits(client)->body_bytes);
+        if (client->exchange->awaits_certificate)
+            late_certificate_begin(client);
         return true;
     case STREAM_HEAD_MORE:
         arena_clear(&arena);
@@ -242,6 +260,7 @@ static void finish_exchange(struct client *client)
     exchange_finish(x, false);
     client->exchange = NULL;
     exchange_free(x);
+    client->body_pending = (struct str){NULL, 0}; /* may have been read ahead into the exchange */
     client->drained_bytes = 0;
     if (must_close) {
         start_linger(client);
@@ -315,10 +334,14 @@ static void run_once(struct client *client)
     case CLIENT_EXCHANGE:
         run_exchange(client);
         break;
+    case CLIENT_ASK_CERT:
+        late_certificate_run(client);
+        break;
     case CLIENT_LINGER:
         drop_input(client);
         break;
     case CLIENT_HANDSHAKE:
+    case CLIENT_TUNNEL:
     case CLIENT_CLOSED:
         break;
     }
@@ -394,7 +417,9 @@ void client_http1_run(struct client *client, bool can_read)
         run_once(client);
     } while (client->state != CLIENT_CLOSED && (client->must_run || has_more));
     client->is_running = false;
-    if (client->state != CLIENT_CLOSED)
+    if (client->state == CLIENT_TUNNEL)
+        tunnel_run(client, false, false);
+    else if (client->state != CLIENT_CLOSED)
         update_interest(client);
 }
 
@@ -405,6 +430,8 @@ void client_http1_timeout(struct client *client)
         struct arena arena;
         arena_init(&arena, &client->engine->buffers);
         begin_refused(client, &arena, OUTCOME_REQUEST_TIMEOUT, "the head took too long");
+    } else if (client->state == CLIENT_ASK_CERT) {
+        late_certificate_timeout(client);
     } else if (!x->response_started) {
         exchange_request_failed(x, OUTCOME_REQUEST_TIMEOUT, "the body took too long");
         give_up_body(client);

@@ -25,7 +25,9 @@ static void release(struct echo *echo)
 /* JSON holds Unicode; a byte that is not part of any is shown as Latin-1. */
 static json_t *json_text(struct exchange *x, struct str text)
 {
-    json_t *value = json_stringn(text.ptr == NULL ? "" : text.ptr, text.len);
+    if (text.len == 0)
+        return json_string("");
+    json_t *value = json_stringn(text.ptr, text.len);
     if (value != NULL)
         return value;
     char *utf8 = arena_alloc(&x->arena, text.len * 2 + 1);

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/rand.h>
 #include <utlist.h>
 
-#include "auth/cert_table.h"
 #include "auth/verdict_cache.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -19,8 +19,6 @@
 
 /* Buffers kept for reuse: 4 MiB. */
 #define FREE_BUFFERS 256
-/* Certificates kept; two or three KiB each. */
-#define CACHED_CERTIFICATES 8192
 /* Verdicts kept; a few KiB each. */
 #define CACHED_VERDICTS 4096
 
@@ -132,7 +130,6 @@ static void init_listeners(struct engine *engine, const struct engine_options *o
         listener->engine = engine;
         listener->binding = &snapshot->bindings[i];
         listener->addr = options->listen_addrs[i];
-        (void)addr_format_host(&listener->addr, listener->host_text);
         listener->listener =
             listener_new(options->base, options->listen_fds[i], accepted, listener);
     }
@@ -155,10 +152,14 @@ struct engine *engine_new(const struct engine_options *options)
     engine->slot = options->slot;
     engine->client_limit = client_limit(options);
     buf_pool_init(&engine->buffers, FREE_BUFFERS);
-    engine->certs = cert_table_new(CACHED_CERTIFICATES);
     engine->verdicts = verdict_cache_new(CACHED_VERDICTS);
+    identity_start(engine);
     engine->access_log =
         access_log_new(options->access_log_fd, snapshot->access_fields, log->access_crlf);
+    access_log_set_format(engine->access_log, log->access_format);
+    if (gethostname(engine->computer, sizeof engine->computer) < 0)
+        engine->computer[0] = '\0';
+    engine->computer[sizeof engine->computer - 1] = '\0';
     engine->refusals = refusal_log_new(snapshot->site_count);
     if (RAND_bytes((unsigned char *)&engine->next_request_id, sizeof engine->next_request_id) != 1)
         engine->next_request_id = (uint64_t)clock_wall_ms() << 20;
@@ -184,13 +185,14 @@ void engine_drain(struct engine *engine, uint64_t grace_ms, uint64_t deadline_ms
 {
     set_accepting(engine, false);
     engine->is_draining = true;
+    engine->is_stale = grace_ms == ENGINE_DRAIN_STALE;
     engine->drained = callback;
     engine->drained_arg = arg;
     engine->drain_deadline_ms = clock_monotonic_ms() + deadline_ms;
     struct client *client;
     struct client *next;
     DL_FOREACH_SAFE (engine->clients, client, next) {
-        client_drain(client, grace_ms);
+        client_drain(client, engine->is_stale ? 0 : grace_ms);
     }
     struct timeval in = interval(deadline_ms);
     (void)event_add(&engine->drain_event, &in);
@@ -201,6 +203,33 @@ void engine_drain(struct engine *engine, uint64_t grace_ms, uint64_t deadline_ms
 void engine_set_access_log(struct engine *engine, int fd)
 {
     access_log_set_fd(engine->access_log, fd);
+}
+
+/* Those who would be refused only because the resumption forgot their intermediates are sent back
+ * to a full handshake. Nothing is judged here: that would be a pause for everybody. */
+static void drain_unjudgeable(struct engine *engine, const struct snapshot_site *site)
+{
+    struct client *client;
+    struct client *next;
+    DL_FOREACH_SAFE (engine->clients, client, next) {
+        if (client->tls_site == site && identity_lost_its_chain(&client->identity, site->trust))
+            client_drain(client, 0);
+    }
+}
+
+bool engine_set_crls(struct engine *engine, size_t site, int fd, const char **ret_problem)
+{
+    const struct snapshot *snapshot = engine->snapshot;
+    if (site >= snapshot->site_count || snapshot->sites[site].trust == NULL) {
+        *ret_problem = "no such site";
+        return false;
+    }
+    struct crl_index *crls = trust_crls_map(fd, ret_problem);
+    if (crls == NULL)
+        return false;
+    if (snapshot_site_set_crls(&snapshot->sites[site], crls))
+        drain_unjudgeable(engine, &snapshot->sites[site]);
+    return true;
 }
 
 void engine_free(struct engine *engine)
@@ -225,8 +254,8 @@ void engine_free(struct engine *engine)
     free(engine->groups);
     access_log_free(engine->access_log);
     refusal_log_free(engine->refusals);
+    identity_stop(engine);
     verdict_cache_free(engine->verdicts);
-    cert_table_free(engine->certs);
     buf_pool_clear(&engine->buffers);
     free(engine);
 }

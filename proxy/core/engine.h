@@ -13,6 +13,7 @@
 
 #include <event2/event.h>
 
+#include "base/attr.h"
 #include "core/snapshot.h"
 
 struct engine;
@@ -33,6 +34,9 @@ void engine_accept(struct engine *engine);
 
 /* Called once, from the loop, when the last connection of a draining engine is gone. */
 typedef void (*engine_drained_cb)(void *arg);
+/* For grace_ms: what is judged here is no longer the policy. Idle clients are closed now, and a
+ * request that has not begun yet gets 503. */
+#define ENGINE_DRAIN_STALE UINT64_MAX
 /* Stops accepting; running exchanges finish and get Connection: close. Idle clients: with grace_ms
  * 0 they are closed now, else they live that long and their next request is answered and closed.
  * deadline_ms: whatever is still open then is closed. */
@@ -40,6 +44,9 @@ void engine_drain(struct engine *engine, uint64_t grace_ms, uint64_t deadline_ms
                   engine_drained_cb callback, void *arg);
 /* A reopened access log; the engine writes there from now on (fd borrowed). */
 void engine_set_access_log(struct engine *engine, int fd);
+/* The site's CRLs were read again; fd is the block (borrowed). Every open connection is judged anew
+ * at its next request. False, with the reason, when it cannot be used. */
+MUST_USE bool engine_set_crls(struct engine *engine, size_t site, int fd, const char **ret_problem);
 /* Closes everything at once and frees; flushes the log. */
 void engine_free(struct engine *engine);
 

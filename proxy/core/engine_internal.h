@@ -17,6 +17,7 @@
 #include "net/addr.h"
 #include "net/listener.h"
 #include "observe/access_log.h"
+#include "tls/tls_intern.h"
 
 struct cert_table;
 struct client;
@@ -30,7 +31,6 @@ struct engine_listener {
     const struct snapshot_binding *binding;
     struct addr addr; /* with the real port */
     struct listener *listener;
-    char host_text[ADDR_TEXT_SIZE]; /* for the log */
 };
 
 struct engine {
@@ -48,13 +48,16 @@ struct engine {
     struct upstream_conn *closing_upstreams;
     struct event closing_event;
     struct upstream_group *groups; /* one for each snapshot upstream, same order */
-    struct cert_table *certs; /* certificates of clients seen before */
     struct verdict_cache *verdicts;
+    struct cert_table *certs;       /* of clients that were found good */
+    struct tls_intern_table intern; /* shows them to the TLS layer */
     struct access_log *access_log;
+    char computer[65]; /* this machine's name, for the log (gethostname(2): at most 64 bytes) */
     struct refusal_log *refusals;
     struct event tick; /* flushes the access log */
     uint64_t next_request_id;
     bool is_draining;
+    bool is_stale;   /* another policy is in force: no request may begin here */
     bool is_drained; /* the callback ran */
     uint64_t drain_deadline_ms;
     engine_drained_cb drained;

@@ -1,6 +1,7 @@
 /* error_page.h - the answer to a request that is not forwarded.
  *
- * Never the substatus or the win32 code to a remote client: those are for the log.
+ * Never the substatus or the win32 code to a remote client, unless errors.mode is detailed: those
+ * are for the log (iis-semantics.md 1.6, 10.7).
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_CORE_ERROR_PAGE_H

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/exchange.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "auth/cert_table.h"
 #include "auth/verdict_cache.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -11,10 +13,15 @@
 #include "core/cors.h"
 #include "core/error_page.h"
 #include "core/forwarded_cert.h"
+#include "core/header_edit.h"
 #include "core/headers.h"
+#include "core/late_certificate.h"
+#include "core/redirect.h"
 #include "core/refusal_log.h"
+#include "core/rewrite.h"
 #include "core/route.h"
 #include "core/snapshot.h"
+#include "core/tunnel_upgrade.h"
 #include "core/upstream.h"
 #include "tls/tls_transport.h"
 
@@ -45,6 +52,7 @@ void exchange_free(struct exchange *x)
     /* The exchange lives in its own arena. */
     struct arena arena = x->arena;
     identity_clear(&x->forwarded);
+    free(x->read_ahead.bytes);
     arena_clear(&arena);
 }
 
@@ -164,17 +172,22 @@ static bool read_forwarded(struct exchange *x)
     return true;
 }
 
+static enum outcome judge_forwarded(struct exchange *x)
+{
+    struct identity *identity = &x->forwarded;
+    identity->verdict = verdict_cache_get(x->engine->verdicts, x->site->trust, identity->presented,
+                                          identity->presented_count, clock_wall_s());
+    bool is_good = identity->verdict->outcome == OUTCOME_OK;
+    for (size_t i = 0; is_good && i < identity->presented_count; i++)
+        cert_table_add(x->engine->certs, identity->presented[i]);
+    return identity->verdict->outcome;
+}
+
 static enum outcome judge(void *arg)
 {
     struct exchange *x = arg;
-    struct identity *forwarded = &x->forwarded;
-    if (x->is_forwarded) {
-        forwarded->verdict =
-            verdict_cache_get(x->engine->verdicts, x->site->trust, forwarded->presented,
-                              forwarded->presented_count, clock_wall_s());
-        return forwarded->verdict->outcome;
-    }
-    return identity_judge(x->client, clock_wall_s());
+    return x->is_forwarded ? judge_forwarded(x)
+                           : identity_judge(x->client, x->site, clock_wall_s());
 }
 
 enum preflight_step { PREFLIGHT_ORDINARY, PREFLIGHT_GOES_ON, PREFLIGHT_ANSWERED };
@@ -215,6 +228,7 @@ static bool is_allowed(struct exchange *x)
         .is_tls = is_tls,
         .cipher_bits = is_tls ? tls_transport_cipher_bits(&client->stream.transport) : 0,
         .leaf = identity_has_certificate(identity) ? identity->presented[0] : NULL,
+        .may_ask = !x->is_forwarded && late_certificate_is_open(client),
         .judge = judge,
         .judge_arg = x,
     };
@@ -225,10 +239,35 @@ static bool is_allowed(struct exchange *x)
     x->shows_certificate = decision.shows_certificate;
     x->user = decision.user;
     x->password = decision.password;
+    x->awaits_certificate = decision.must_ask;
+    if (decision.must_ask)
+        return false;
     if (decision.outcome == OUTCOME_OK)
         return true;
     exchange_refuse(x, decision.outcome);
     return false;
+}
+
+static bool rewrite(struct exchange *x)
+{
+    struct rewritten rewritten;
+    if (!rewrite_path(&x->place->config->rewrite, x->site->config->locations_case_sensitive,
+                      x->uri.path, &x->arena, &rewritten)) {
+        log_bad_request(x, "without its prefix the path would start with two slashes");
+        exchange_refuse(x, OUTCOME_BAD_REQUEST);
+        return false;
+    }
+    x->upstream_path = rewritten.path;
+    x->is_stripped = rewritten.is_stripped;
+    return true;
+}
+
+void exchange_authorize(struct exchange *x)
+{
+    if (redirect_to_https(x) || !is_allowed(x) || redirect_elsewhere(x) || !rewrite(x))
+        return;
+    x->group = &x->engine->groups[x->place->upstream];
+    upstream_start(x);
 }
 
 void exchange_begin(struct client *client, const struct client_ops *ops, struct arena *arena,
@@ -248,6 +287,11 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
     x->request = request;
     x->request_has_body = request.body.kind != HTTP_BODY_NONE;
     x->request_ended = !x->request_has_body;
+    x->upgrade_key = tunnel_upgrade_key(&x->request);
+    if (x->engine->is_stale) {
+        refuse_and_close(x, OUTCOME_UNAVAILABLE, "the configuration changed before this request");
+        return;
+    }
     if (!read_target(x) || !find_place(x))
         return;
     if (limits(x)->body_bytes > 0 && request.body.kind == HTTP_BODY_LENGTH &&
@@ -255,10 +299,7 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
         refuse_and_close(x, OUTCOME_CONTENT_TOO_LARGE, "the body is longer than allowed");
         return;
     }
-    if (!is_allowed(x))
-        return;
-    x->group = &x->engine->groups[x->place->upstream];
-    upstream_start(x);
+    exchange_authorize(x);
 }
 
 void exchange_begin_refused(struct client *client, const struct client_ops *ops,
@@ -324,8 +365,22 @@ void exchange_upstream_ready(struct exchange *x)
 {
     x->upstream_is_ready = true;
     x->upstream_needs_flush = true;
-    if (x->request.expect_continue && !x->request_ended && x->request_body_sent == 0)
+    if (x->request.expect_continue && !x->request_ended && !x->continue_sent) {
+        x->continue_sent = true;
         x->client_ops->send_continue(x);
+    }
+}
+
+/* RFC 9110 section 15.2: a proxy forwards them, but to HTTP/1.0 clients; 100 it answers for itself
+ * where it was asked for, and nobody else waits for one. */
+void exchange_response_interim(struct exchange *x, const struct http_response *response)
+{
+    if (response->status == 100 || x->request.minor == 0 || x->response_started)
+        return;
+    struct http_response interim = *response;
+    interim.fields = (struct http_fields){0};
+    headers_for_interim(x, response, &interim.fields);
+    x->client_ops->send_interim(x, &interim);
 }
 
 void exchange_response_head(struct exchange *x, const struct http_response *response)
@@ -367,17 +422,24 @@ void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const ch
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
+void exchange_answer(struct exchange *x, struct str body)
+{
+    x->discard_body = true;
+    if (x->place != NULL)
+        header_edit_response(&x->place->config->response_headers, true, client_is_tls(x->client),
+                             &x->arena, &x->response.fields);
+    x->client_ops->start_response(x);
+    (void)x->client_ops->send_body(x, body);
+    x->client_ops->end_response(x);
+}
+
 void exchange_refuse(struct exchange *x, enum outcome outcome)
 {
     let_go_of_upstream(x);
     x->outcome = outcome;
-    x->discard_body = true;
     if (outcome_info(outcome)->reason != NULL)
         refusal_log_write(x->engine->refusals, x, outcome);
-    struct str page = error_page_make(x, outcome);
-    x->client_ops->start_response(x);
-    (void)x->client_ops->send_body(x, page);
-    x->client_ops->end_response(x);
+    exchange_answer(x, error_page_make(x, outcome));
 }
 
 static struct str field_value(const struct exchange *x, struct str name)
@@ -390,12 +452,14 @@ static struct str field_value(const struct exchange *x, struct str name)
 #define WIN32_NETNAME_DELETED 64
 #define WIN32_ACCESS_DENIED   5
 
-/* Bytes of this request: what was read and consumed since the one before. */
-static uint64_t take_received(struct client *client)
+/* What was read since the last request, without what is left for the next one. */
+static uint64_t take_bytes_received(const struct exchange *x)
 {
-    uint64_t consumed = client->stream.bytes_read - stream_input(&client->stream).len;
-    uint64_t received = consumed - client->bytes_accounted;
-    client->bytes_accounted = consumed;
+    struct client *client = x->client;
+    size_t rest = x->must_close ? 0 : stream_input(&client->stream).len;
+    uint64_t consumed = client->stream.bytes_read - rest;
+    uint64_t received = consumed - client->bytes_logged;
+    client->bytes_logged = consumed;
     return received;
 }
 
@@ -403,14 +467,23 @@ static void write_access_log(const struct exchange *x, bool client_is_gone)
 {
     const struct outcome_info *info = outcome_info(x->outcome);
     struct client *client = x->client;
+    int64_t wall_ms = clock_wall_ms();
     char client_ip[ADDR_TEXT_SIZE];
+    char server_ip[ADDR_TEXT_SIZE];
     struct str target = x->request.target;
     size_t query = str_find(target, '?');
     struct access_record record = {
-        .wall_s = clock_wall_s(),
+        .wall_s = wall_ms / 1000,
+        .wall_ms = wall_ms,
+        .computer = str_of(x->engine->computer),
+        .request_id = str_of(x->id),
+        .reason = str_of(info->reason),
+        .tls_version = client_is_tls(client)
+                           ? str_of(tls_transport_version(&client->stream.transport))
+                           : (struct str){NULL, 0},
         .site = str_of(x->site == NULL ? NULL : x->site->config->name),
-        .server_ip = str_of(client->listener->host_text),
-        .server_port = addr_port(&client->listener->addr),
+        .server_ip = str_of(addr_format_host(&client->local, server_ip)),
+        .server_port = addr_port(&client->local),
         .method = x->request.method,
         .uri_stem = str_make(target.ptr, query),
         .uri_query = query < target.len ? str_skip(target, query + 1) : (struct str){NULL, 0},
@@ -428,7 +501,7 @@ static void write_access_log(const struct exchange *x, bool client_is_gone)
                 : info->substatus,
         .win32 = info->win32,
         .bytes_sent = client->stream.bytes_written - x->bytes_written_before,
-        .bytes_received = take_received(client),
+        .bytes_received = take_bytes_received(x),
         .time_taken_ms = clock_monotonic_ms() - x->started_ms,
     };
     if (client_is_gone && (record.win32 == 0 || record.win32 == WIN32_ACCESS_DENIED))
@@ -443,4 +516,10 @@ void exchange_finish(struct exchange *x, bool client_is_gone)
     x->is_finished = true;
     let_go_of_upstream(x);
     write_access_log(x, client_is_gone && !x->is_aborted);
+}
+
+void exchange_forget(struct exchange *x)
+{
+    x->is_finished = true;
+    let_go_of_upstream(x);
 }

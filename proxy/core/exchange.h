@@ -25,11 +25,14 @@ struct client;
 struct exchange;
 struct snapshot_access;
 struct snapshot_site;
+struct tunnel;
 struct upstream_group;
 
 /* The client's protocol. */
 struct client_ops {
     void (*send_continue)(struct exchange *x); /* 100 */
+    /* A response that is not the answer (1xx). */
+    void (*send_interim)(struct exchange *x, const struct http_response *response);
     /* x->response is complete: send its head. */
     void (*start_response)(struct exchange *x);
     /* Returns how much was taken; the rest is offered again after upstream_ops.resume. */
@@ -52,6 +55,13 @@ struct upstream_ops {
     void (*cancel)(struct exchange *x); /* forget the exchange; no call-back after it */
 };
 
+struct read_ahead { /* of a request's body, while a certificate is asked for */
+    char *bytes;    /* owned; NULL: none */
+    size_t len;
+    size_t capacity;
+    bool is_whole; /* all of the body */
+};
+
 struct exchange {
     struct arena arena;
     struct engine *engine;
@@ -70,13 +80,24 @@ struct exchange {
     bool is_forwarded;                   /* ... counts, whatever the connection presented */
     const char *password;                /* for forward.authorization: basic; or NULL */
     bool shows_certificate;              /* false under ignore: the backend sees none */
+    bool awaits_certificate; /* nothing is decided before the client was asked for one */
+    bool is_question_sent;
+    struct read_ahead read_ahead;
+    struct str upgrade_key; /* Sec-WebSocket-Key of a request to change; empty: it stays HTTP */
+    struct tunnel *tunnel;  /* after the 101, else NULL */
 
     struct upstream_group *group;
     struct http_fields upstream_fields;
+    struct str upstream_path; /* canonical, after rewrite */
+    bool is_stripped;         /* rewrite.strip_prefix was taken off */
     struct str upstream_target;
-    unsigned attempts;
+    unsigned attempts;         /* connections that it was given */
+    unsigned upstream_retries; /* those that went to another server after a failure */
+    bool *upstream_tried;      /* by server of the group; NULL: none failed */
     bool request_has_body;
     bool request_ended;         /* the client's body is complete */
+    bool continue_sent;         /* the client was told to send its body */
+    unsigned interim_responses; /* of the upstream, passed on or not */
     bool upstream_is_ready;     /* takes request body */
     bool upstream_needs_flush;  /* something is queued there */
     uint64_t request_body_sent; /* bytes of it that went upstream */
@@ -107,6 +128,9 @@ void exchange_begin_refused(struct client *client, const struct client_ops *ops,
                             struct arena *arena, struct str partial_head, enum outcome outcome,
                             const char *detail, struct exchange **ret_exchange);
 
+/* The certificate that was awaited is there, or known not to come: decides, and goes on. */
+void exchange_authorize(struct exchange *x);
+
 /* From the client side: */
 size_t exchange_request_body(struct exchange *x, struct str data);
 void exchange_request_end(struct exchange *x);
@@ -114,11 +138,15 @@ void exchange_request_end(struct exchange *x);
 void exchange_request_failed(struct exchange *x, enum outcome outcome, const char *detail);
 /* The response's last byte left, or the client is gone: lets go of the upstream, writes the log. */
 void exchange_finish(struct exchange *x, bool client_is_gone);
+/* Ends it without a response and without a line in the access log: as if never answered. */
+void exchange_forget(struct exchange *x);
 /* Frees a finished exchange. */
 void exchange_free(struct exchange *x);
 
 /* From the upstream side: */
 void exchange_upstream_ready(struct exchange *x);
+/* 1xx other than 101: passed on when the client can tell it from an answer. */
+void exchange_response_interim(struct exchange *x, const struct http_response *response);
 void exchange_response_head(struct exchange *x, const struct http_response *response);
 size_t exchange_response_body(struct exchange *x, struct str data);
 void exchange_response_end(struct exchange *x);
@@ -128,6 +156,8 @@ void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const ch
 /* Whose certificate counts for this request. */
 const struct identity *exchange_identity(const struct exchange *x);
 
+/* Answers with x->response, which is complete, and this body. */
+void exchange_answer(struct exchange *x, struct str body);
 /* Answers with the outcome's page; the upstream, if any, is cancelled. */
 void exchange_refuse(struct exchange *x, enum outcome outcome);
 /* The upstream side lets go of a complete exchange (its connection is back in the pool). */

@@ -67,51 +67,84 @@ static const struct verdict_element *top(const struct verdict *verdict)
 }
 
 /* The store an anchor has to be in under the site's mode. */
-static const char *anchor_store(const struct config_trust *trust)
+static const char *anchor_store(const struct fixes *fixes)
 {
-    bool is_exclusive = trust->mode != TRUST_MODE_MACHINE && trust->trusted_issuers.is_set;
-    return cert_store_name(is_exclusive ? CERT_STORE_TRUSTED_ISSUERS : CERT_STORE_ROOT);
+    bool is_machine = fixes->site->config->trust.mode == TRUST_MODE_MACHINE;
+    return cert_store_name(is_machine ? CERT_STORE_ROOT : trust_issuer_store(fixes->site->trust));
 }
 
-static void fix_untrusted_root(struct fixes *fixes)
+static void add_certificate(struct fixes *fixes, const char *store, const struct cert *cert,
+                            struct text *text)
 {
-    const struct cert *root = top(fixes->verdict)->cert;
-    const char *store = anchor_store(&fixes->site->config->trust);
-    struct text text = {0};
-    text_add_cstr(&text, "add the root certificate ");
-    name(&text, root, cert_subject);
-    text_addf(&text, " to trust.%s, if that CA is to be trusted", store);
-    add(fixes, (struct fix){.action = FIX_ADD_CERTIFICATE, .store = store, .cert = root}, &text);
+    add(fixes, (struct fix){.action = FIX_ADD_CERTIFICATE, .store = store, .cert = cert}, text);
 }
 
 /* Mode 1 takes only roots from the bound store: with a CA of the path in it, mode 2 would do. */
-static bool issuer_store_has_path(const struct fixes *fixes)
+static bool wants_exclusive_ca(const struct fixes *fixes)
 {
     const struct verdict *verdict = fixes->verdict;
+    enum cert_store issuers = trust_issuer_store(fixes->site->trust);
+    if (fixes->site->config->trust.mode != TRUST_MODE_EXCLUSIVE_ROOT || issuers == CERT_STORE_ROOT)
+        return false;
     for (size_t i = 1; i < verdict->path_len; i++) {
-        if (verdict->path[i].store == CERT_STORE_TRUSTED_ISSUERS)
+        if (verdict->path[i].store == issuers)
             return true;
     }
     return false;
 }
 
+static void fix_mode(struct fixes *fixes)
+{
+    add_set(fixes, "trust.mode", "exclusive_ca",
+            "since the bound store holds an intermediate CA of the chain and not its root");
+}
+
+static void fix_untrusted_root(struct fixes *fixes)
+{
+    if (wants_exclusive_ca(fixes)) {
+        fix_mode(fixes);
+        return;
+    }
+    const struct cert *root = top(fixes->verdict)->cert;
+    struct text text = {0};
+    text_add_cstr(&text, "add the root certificate ");
+    name(&text, root, cert_subject);
+    text_addf(&text, " to trust.%s, if that CA is to be trusted", anchor_store(fixes));
+    add_certificate(fixes, anchor_store(fixes), root, &text);
+}
+
+/* The issuer of the topmost certificate is not known. Above a CA that is most likely a root; above
+ * the client's own certificate it is most likely the intermediate that was not sent. */
 static void fix_partial_chain(struct fixes *fixes)
 {
     const struct config_trust *trust = &fixes->site->config->trust;
-    if (trust->mode == TRUST_MODE_EXCLUSIVE_ROOT && issuer_store_has_path(fixes)) {
-        add_set(fixes, "trust.mode", "exclusive_ca",
-                "since trust.trusted_issuers holds an intermediate CA of the chain and no root");
-        return;
-    }
+    const struct verdict_element *last = top(fixes->verdict);
+    bool has_ca = fixes->verdict->path_len > 1;
     struct text text = {0};
-    text_add_cstr(&text, "add the certificate of the issuer ");
-    name(&text, top(fixes->verdict)->cert, cert_issuer);
-    text_addf(&text, " to trust.intermediate, or have the client send it (a root goes to trust.%s)",
-              anchor_store(trust));
-    add(fixes,
-        (struct fix){.action = FIX_ADD_CERTIFICATE,
-                     .store = cert_store_name(CERT_STORE_INTERMEDIATE)},
-        &text);
+    if (wants_exclusive_ca(fixes)) {
+        fix_mode(fixes);
+    } else if (has_ca && trust->mode == TRUST_MODE_EXCLUSIVE_CA) {
+        text_add_cstr(&text, "add the CA ");
+        name(&text, last->cert, cert_subject);
+        text_addf(&text, " to trust.%s, if it is to be trusted", anchor_store(fixes));
+        add_certificate(fixes, anchor_store(fixes), last->cert, &text);
+    } else if (has_ca) {
+        text_add_cstr(&text, "add the root certificate ");
+        name(&text, last->cert, cert_issuer);
+        text_addf(&text,
+                  " to trust.%s, if that CA is to be trusted (if it is no root: to "
+                  "trust.intermediate, and its own root to trust.%s)",
+                  anchor_store(fixes), anchor_store(fixes));
+        add_certificate(fixes, anchor_store(fixes), NULL, &text);
+    } else {
+        text_add_cstr(&text, "add the certificate of the issuer ");
+        name(&text, last->cert, cert_issuer);
+        text_addf(&text,
+                  " to trust.intermediate, or have the client send it (if it is a root: to "
+                  "trust.%s)",
+                  anchor_store(fixes));
+        add_certificate(fixes, cert_store_name(CERT_STORE_INTERMEDIATE), NULL, &text);
+    }
 }
 
 static void fix_mixed_root(struct fixes *fixes)
@@ -135,13 +168,12 @@ static void fix_mixed_root(struct fixes *fixes)
 static void fix_issuer_list(struct fixes *fixes)
 {
     const struct verdict *verdict = fixes->verdict;
-    const char *store = cert_store_name(CERT_STORE_TRUSTED_ISSUERS);
-    const struct cert *issuer = verdict->path_len > 1 ? verdict->path[1].cert : NULL;
+    const char *store = cert_store_name(trust_issuer_store(fixes->site->trust));
     struct text text = {0};
     text_add_cstr(&text, "add the issuer ");
     name(&text, verdict->path[0].cert, cert_issuer);
-    text_add_cstr(&text, " to trust.trusted_issuers, or unbind that store");
-    add(fixes, (struct fix){.action = FIX_ADD_CERTIFICATE, .store = store, .cert = issuer}, &text);
+    text_addf(&text, " to trust.%s, or unbind that store", store);
+    add_certificate(fixes, store, verdict->path_len > 1 ? verdict->path[1].cert : NULL, &text);
 }
 
 /* ---- a certificate ------------------------------------------------------------------------ */
@@ -183,13 +215,20 @@ static void fix_distrust(struct fixes *fixes)
         &text);
 }
 
+/* One CRL for each issuer whose answer is missing. */
 static void fix_crl(struct fixes *fixes)
 {
-    struct text text = {0};
-    text_add_cstr(&text, "add a current CRL of ");
-    name(&text, at_fault(fixes->verdict), cert_issuer);
-    text_add_cstr(&text, " to trust.revocation.crls");
-    add(fixes, (struct fix){.action = FIX_ADD_CRL, .cert = at_fault(fixes->verdict)}, &text);
+    const struct verdict *verdict = fixes->verdict;
+    for (size_t i = 0; i < verdict->path_len; i++) {
+        if ((verdict->path[i].errors & VERDICT_ERROR_BIT(OUTCOME_REVOCATION_OFFLINE)) == 0)
+            continue;
+        const struct cert *cert = verdict->path[i].cert;
+        struct text text = {0};
+        text_add_cstr(&text, "add a current CRL of ");
+        name(&text, cert, cert_issuer);
+        text_add_cstr(&text, " to trust.revocation.crls");
+        add(fixes, (struct fix){.action = FIX_ADD_CRL, .cert = cert}, &text);
+    }
 }
 
 static void fix_usage(struct fixes *fixes)
@@ -289,6 +328,15 @@ static void fix_access(struct fixes *fixes)
         break;
     case OUTCOME_MISDIRECTED:
         add_present(fixes, "connect with the name of the host that is asked for (SNI)");
+        break;
+    case OUTCOME_POST_HANDSHAKE_500:
+    case OUTCOME_POST_HANDSHAKE_403:
+        add_set(fixes, "negotiate_client_certificate", "handshake",
+                "or use a client with TLS 1.3 post-handshake authentication, or TLS 1.2");
+        break;
+    case OUTCOME_READ_AHEAD_EXCEEDED:
+        add_set(fixes, "negotiate_client_certificate", "handshake",
+                "or let the client send Expect: 100-continue, or raise limits.read_ahead_bytes");
         break;
     default:
         break;

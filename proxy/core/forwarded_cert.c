@@ -27,7 +27,9 @@ static bool add_der(struct reader *reader, const unsigned char *der, size_t len)
 {
     if (len > reader->bytes_left)
         return fail(reader, "the forwarded certificates are longer than limits.chain_bytes");
-    struct cert *cert = cert_table_get(reader->table, der, len);
+    const X509 *known = cert_table_find_der(reader->table, der, len);
+    struct cert *cert =
+        known == NULL ? cert_from_der(der, len) : cert_table_get(reader->table, known);
     if (cert == NULL)
         return fail(reader, "the forwarded certificate cannot be decoded");
     struct forwarded_cert *found = &reader->found;

@@ -4,8 +4,11 @@
 #include "base/clock.h"
 #include "core/client.h"
 #include "core/exchange.h"
+#include "core/header_edit.h"
 #include "core/identity_headers.h"
+#include "core/rewrite.h"
 #include "core/snapshot.h"
+#include "core/tunnel_upgrade.h"
 #include "http/http1_write.h"
 #include "tls/tls_transport.h"
 
@@ -72,6 +75,15 @@ static void add_framing(struct exchange *x, struct http_fields *fields)
         http_fields_add(
             fields, &x->arena, STR("Content-Length"),
             arena_printf(&x->arena, "%llu", (unsigned long long)x->request.body.length));
+}
+
+/* RFC 9110 section 7.8: what the client offered was for us; of that, WebSocket alone goes on. */
+static void add_upgrade(struct exchange *x, struct http_fields *fields)
+{
+    if (x->upgrade_key.len == 0)
+        return;
+    http_fields_add(fields, &x->arena, STR("Connection"), STR("Upgrade"));
+    http_fields_add(fields, &x->arena, STR("Upgrade"), TUNNEL_PROTOCOL);
 }
 
 static struct str via_value(struct exchange *x)
@@ -197,11 +209,22 @@ static void add_forwarded(struct exchange *x, const char *client_ip, struct http
         http_fields_add(fields, &x->arena, STR("X-Forwarded-Host"), host);
 }
 
+/* What was taken off the path: for links of the backend. */
+static void add_prefix(struct exchange *x, struct http_fields *fields)
+{
+    const struct config_value *prefix = &x->place->config->rewrite.strip_prefix;
+    if (prefix->text == NULL)
+        return;
+    (void)http_fields_remove(fields, STR("X-Forwarded-Prefix"));
+    if (x->is_stripped)
+        http_fields_add(fields, &x->arena, STR("X-Forwarded-Prefix"), str_of(prefix->text));
+}
+
 static struct str target_of(struct exchange *x)
 {
     if (x->uri.query.len == 0)
-        return x->uri.path;
-    return arena_printf(&x->arena, "%.*s%.*s", STR_ARG(x->uri.path), STR_ARG(x->uri.query));
+        return x->upstream_path;
+    return arena_printf(&x->arena, "%.*s%.*s", STR_ARG(x->upstream_path), STR_ARG(x->uri.query));
 }
 
 void headers_for_upstream(struct exchange *x, struct str upstream_host)
@@ -221,12 +244,39 @@ void headers_for_upstream(struct exchange *x, struct str upstream_host)
     http_fields_add(fields, &x->arena, STR("Host"), host);
     copy_fields(x, &x->request.fields, fields, x->engine->snapshot->identity_names);
     add_framing(x, fields);
+    add_upgrade(x, fields);
     char text[ADDR_TEXT_SIZE];
     struct str client_ip = arena_copy(&x->arena, str_of(addr_format_host(&x->client->peer, text)));
     add_forwarded(x, client_ip.ptr, fields);
     if (x->place->config->forward.via)
         http_fields_add(fields, &x->arena, STR("Via"), via_value(x));
     add_identity(x, client_ip.ptr, fields);
+    add_prefix(x, fields);
+    struct identity_facts facts = identity_of(x, client_ip.ptr);
+    header_edit_request(&x->place->config->request_headers, &facts, &x->arena, fields);
+}
+
+void headers_for_interim(struct exchange *x, const struct http_response *response,
+                         struct http_fields *ret_fields)
+{
+    copy_fields(x, &response->fields, ret_fields, NULL);
+    /* RFC 9110 section 8.6, RFC 9112 section 6.1: they have no body that could be framed. */
+    (void)http_fields_remove(ret_fields, STR("Content-Length"));
+}
+
+static void rewrite_redirects(struct exchange *x)
+{
+    const struct http_field *host = http_fields_find(&x->upstream_fields, STR("Host"));
+    struct http_fields *fields = &x->response.fields;
+    struct rewrite_hosts hosts = {
+        .client = x->uri.form == URI_ABSOLUTE ? x->uri.authority : x->request.host,
+        .upstream = host == NULL ? (struct str){NULL, 0} : host->value,
+    };
+    for (size_t i = 0; i < fields->count; i++) {
+        if (str_equal_icase(fields->items[i].name, STR("Location")))
+            fields->items[i].value = rewrite_location(&x->place->config->rewrite, x->is_stripped,
+                                                      &hosts, fields->items[i].value, &x->arena);
+    }
 }
 
 void headers_for_client(struct exchange *x, const struct http_response *response)
@@ -239,6 +289,9 @@ void headers_for_client(struct exchange *x, const struct http_response *response
         response->body.kind == HTTP_BODY_NONE && response->status >= 200 && response->status != 204;
     if (!keeps_length)
         (void)http_fields_remove(&x->response.fields, STR("Content-Length"));
+    rewrite_redirects(x);
+    header_edit_response(&x->place->config->response_headers, false, client_is_tls(x->client),
+                         &x->arena, &x->response.fields);
     /* RFC 9110 section 6.6.1: a message without a date gets the time it was received. */
     if (http_fields_find(&x->response.fields, STR("Date")) == NULL) {
         char date[CLOCK_TEXT_SIZE];

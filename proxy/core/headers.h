@@ -19,6 +19,9 @@ struct exchange;
 void headers_for_upstream(struct exchange *x, struct str upstream_host);
 /* Fills x->response from what the upstream sent: fields without hop-by-hop ones, with a Date. */
 void headers_for_client(struct exchange *x, const struct http_response *response);
+/* The fields of a 1xx response as the client gets them. */
+void headers_for_interim(struct exchange *x, const struct http_response *response,
+                         struct http_fields *ret_fields);
 /* True for the name of a field that describes the connection rather than the message. */
 bool headers_is_hop_by_hop(struct str name);
 

@@ -7,45 +7,73 @@
 #include "auth/cert_table.h"
 #include "auth/verdict_cache.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "core/client.h"
 #include "core/identity_headers.h"
 #include "core/snapshot.h"
 #include "tls/tls_transport.h"
 
+/* Certificates remembered; with what OpenSSL decodes of them some 6 KiB each. */
+#define KNOWN_CERTS 4096
+
+static X509 *find_der(void *arg, const unsigned char *der, size_t len)
+{
+    return cert_table_find_der(arg, der, len);
+}
+
+static X509 *find_sha256(void *arg, const unsigned char sha256[32])
+{
+    return cert_table_find_sha256(arg, sha256);
+}
+
+void identity_start(struct engine *engine)
+{
+    bool is_wanted = engine->snapshot->config->performance.intern_certificates;
+    engine->certs = cert_table_new(KNOWN_CERTS);
+    engine->intern = (struct tls_intern_table){find_der, find_sha256, engine->certs};
+    tls_intern_use(&engine->intern, is_wanted);
+    if (is_wanted && !tls_intern_is_effective())
+        log_info("tls.intern", "effective=no");
+}
+
+void identity_stop(struct engine *engine)
+{
+    tls_intern_use(NULL, false);
+    cert_table_free(engine->certs);
+}
+
 void identity_clear(struct identity *identity)
 {
     for (size_t i = 0; i < identity->presented_count; i++)
         cert_unref(identity->presented[i]);
     free(identity->presented);
+    free(identity->offered);
     verdict_unref(identity->verdict);
     *identity = (struct identity){0};
 }
 
-/* After a full handshake: the leaf and whatever the client sent with it. */
-static void take_presented(struct client *client, STACK_OF(X509) * chain, X509 *leaf)
+/* The leaf and whatever the client sent with it, now or in the handshake behind the session. */
+static void take_presented(struct client *client, STACK_OF(X509) * chain)
 {
     struct identity *identity = &client->identity;
-    struct cert_table *certs = client->engine->certs;
-    int count = chain == NULL ? 0 : sk_X509_num(chain);
-    identity->presented = xcalloc((size_t)count + 1, sizeof(struct cert *));
-    if (count == 0) {
-        identity->presented[identity->presented_count++] = cert_table_get_x509(certs, leaf);
-        return;
-    }
-    for (int i = 0; i < count; i++)
+    int count = sk_X509_num(chain);
+    identity->presented = xcalloc((size_t)count, sizeof(struct cert *));
+    for (int i = 0; i < count; i++) {
+        X509 *x509 = sk_X509_value(chain, i);
+        struct cert *cert = cert_table_get(client->engine->certs, x509);
         identity->presented[identity->presented_count++] =
-            cert_table_get_x509(certs, sk_X509_value(chain, i));
+            cert != NULL ? cert : cert_from_x509(x509);
+    }
 }
 
 /* Inside a TLS 1.2 handshake this runs before the handshake is over: the ticket is written then. */
 static void load(struct client *client)
 {
-    struct identity *identity = &client->identity;
-    const struct transport *transport = &client->stream.transport;
-    X509 *leaf = tls_transport_peer_leaf(transport);
-    if (leaf != NULL && identity->presented_count == 0)
-        take_presented(client, tls_transport_peer_chain(transport), leaf);
+    const struct identity *identity = &client->identity;
+    STACK_OF(X509) *chain = tls_transport_peer_chain(&client->stream.transport);
+    if (chain != NULL && identity->presented_count == 0)
+        take_presented(client, chain);
 }
 
 void identity_from_handshake(struct client *client)
@@ -56,49 +84,63 @@ void identity_from_handshake(struct client *client)
     if (facts == NULL || !identity_has_certificate(identity))
         return;
     /* Only a good verdict is ever stored with a session, and the TLS layer has checked that policy,
-     * stores and CRLs are still those it was reached under. */
+     * stores and CRLs are those it was reached under. CRLs that came since then are noticed when
+     * the verdict is asked for. */
     identity->is_resumed = true;
+    memcpy(identity->revocation, facts->revocation, sizeof identity->revocation);
     identity->is_judged = true;
     identity->outcome = OUTCOME_OK;
     identity->valid_until = facts->valid_until;
 }
 
-enum outcome identity_judge(struct client *client, int64_t now)
+static bool is_current(const struct identity *identity, const struct trust *trust, int64_t now)
+{
+    return identity->is_judged && now < identity->valid_until &&
+           memcmp(identity->revocation, trust_revocation_digest(trust),
+                  sizeof identity->revocation) == 0;
+}
+
+static void judge(struct client *client, const struct trust *trust, int64_t now)
 {
     struct identity *identity = &client->identity;
-    if (identity->is_judged && now < identity->valid_until)
-        return identity->outcome;
+    memcpy(identity->revocation, trust_revocation_digest(trust), sizeof identity->revocation);
     verdict_unref(identity->verdict);
-    identity->verdict = verdict_cache_get(client->engine->verdicts, client->tls_site->trust,
-                                          identity->presented, identity->presented_count, now);
+    identity->verdict = verdict_cache_get(client->engine->verdicts, trust, identity->presented,
+                                          identity->presented_count, now);
     identity->outcome = identity->verdict->outcome;
     identity->valid_until = identity->verdict->valid_until;
     identity->is_judged = true;
-    /* A resumed session has lost the intermediates the client sent: the verdict over the leaf alone
-     * can only be worse, and the next connection makes a full handshake. */
-    if (identity->is_resumed && identity->outcome != OUTCOME_OK)
-        client->close_after = true;
+    if (identity->outcome != OUTCOME_OK)
+        return;
+    for (size_t i = 0; i < identity->presented_count; i++)
+        cert_table_add(client->engine->certs, identity->presented[i]);
+}
+
+enum outcome identity_judge(struct client *client, const struct snapshot_site *site, int64_t now)
+{
+    struct identity *identity = &client->identity;
+    if (!is_current(identity, site->trust, now))
+        judge(client, site->trust, now);
     return identity->outcome;
 }
 
-static bool forwards_chain(const struct config_site *site)
+static void offer_presented(struct identity *identity, struct tls_session_facts *facts)
 {
-    bool found = (site->access.forward.identity & IDENTITY_WITH_CHAIN) != 0;
-    for (size_t i = 0; i < site->location_count && !found; i++)
-        found = (site->locations[i].access.forward.identity & IDENTITY_WITH_CHAIN) != 0;
-    return found;
+    size_t count = identity->presented_count;
+    if (identity->offered == NULL)
+        identity->offered = xcalloc(count, sizeof *identity->offered);
+    for (size_t i = 0; i < count; i++) {
+        const struct cert *cert = identity->presented[i];
+        identity->offered[i] = (struct tls_certificate){cert->der, cert->der_len, cert->sha256};
+    }
+    facts->presented = identity->offered;
+    facts->presented_count = count;
 }
 
-/* A session keeps the leaf alone. Where the backend is to see the chain and the client brought a
- * part of it, only another full handshake can show the same chain again. */
-static bool loses_chain(const struct client *client)
+bool identity_lost_its_chain(const struct identity *identity, const struct trust *trust)
 {
-    const struct verdict *verdict = client->identity.verdict;
-    for (size_t i = 1; verdict != NULL && i < verdict->path_len; i++) {
-        if (!verdict->path[i].is_anchor && verdict->path[i].store == CERT_STORE_PRESENTED)
-            return forwards_chain(client->tls_site->config);
-    }
-    return false;
+    return identity->is_resumed && identity->presented_count == 1 &&
+           !trust_knows_issuer(trust, identity->presented[0]);
 }
 
 bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts)
@@ -110,26 +152,22 @@ bool identity_session_facts(struct client *client, struct tls_session_facts *ret
     struct identity *identity = &client->identity;
     if (!identity_has_certificate(identity))
         return true;
-    if (identity_judge(client, clock_wall_s()) != OUTCOME_OK || loses_chain(client))
+    if (identity_judge(client, client->tls_site, clock_wall_s()) != OUTCOME_OK)
         return false;
     ret_facts->valid_until = identity->valid_until;
     memcpy(ret_facts->leaf_sha256, identity->presented[0]->sha256, 32);
+    offer_presented(identity, ret_facts);
     return true;
 }
 
 const struct verdict *identity_path(struct client *client)
 {
     struct identity *identity = &client->identity;
-    if (identity->verdict != NULL || !identity->is_resumed)
-        return identity->verdict;
-    const struct verdict *verdict =
-        verdict_cache_get(client->engine->verdicts, client->tls_site->trust, identity->presented,
-                          identity->presented_count, clock_wall_s());
-    if (verdict->outcome == OUTCOME_OK)
-        identity->verdict = verdict;
-    else
-        verdict_unref(verdict);
-    return identity->verdict;
+    /* A resumed session brings the outcome, but the path has to be found by this worker. */
+    if (identity->verdict == NULL && identity_has_certificate(identity))
+        judge(client, client->tls_site->trust, clock_wall_s());
+    return identity->verdict != NULL && identity->verdict->outcome == OUTCOME_OK ? identity->verdict
+                                                                                 : NULL;
 }
 
 void identity_chain(const struct verdict *verdict, struct arena *arena,

@@ -12,23 +12,32 @@
 #include <stdint.h>
 
 #include "auth/client_cert.h"
+#include "auth/trust_store.h"
 #include "auth/verdict.h"
 #include "base/arena.h"
 #include "http/outcome.h"
 
 struct client;
+struct engine;
+struct tls_certificate;
+struct snapshot_site;
 struct tls_session_facts;
 
 struct identity {            /* start from {0} */
     struct cert **presented; /* leaf first; owned references; NULL: no certificate */
     size_t presented_count;
-    const struct verdict *verdict; /* reference held; NULL: none yet, or resumed and still good */
-    enum outcome outcome;          /* the verdict's, when is_judged */
-    int64_t valid_until;           /* seconds since 1970 */
+    struct tls_certificate *offered; /* the same for the TLS layer; owned; NULL: not asked for */
+    const struct verdict *verdict;   /* reference held; NULL: none yet, or resumed and still good */
+    enum outcome outcome;            /* the verdict's, when is_judged */
+    int64_t valid_until;             /* seconds since 1970 */
+    unsigned char revocation[TRUST_EPOCH_SIZE]; /* the generation it was reached under */
     bool is_judged;
     bool is_resumed;
 };
 
+/* The certificates an engine remembers, and the TLS layer's way to them; once each. */
+void identity_start(struct engine *engine);
+void identity_stop(struct engine *engine);
 /* Takes the certificates from the finished handshake. */
 void identity_from_handshake(struct client *client);
 void identity_clear(struct identity *identity);
@@ -36,13 +45,17 @@ static inline bool identity_has_certificate(const struct identity *identity)
 {
     return identity->presented_count > 0;
 }
-/* The verdict at this time (seconds since 1970), reached again when it is due. Call only with a
- * certificate. */
-enum outcome identity_judge(struct client *client, int64_t now);
+/* The verdict at this time (seconds since 1970) for a request to this site, which has the policy of
+ * the handshake's but may have CRLs of its own; reached again when it is due or when the CRLs are
+ * others. Call only with a certificate. */
+enum outcome identity_judge(struct client *client, const struct snapshot_site *site, int64_t now);
+/* True when a resumed connection cannot be judged anew, because the intermediates that the client
+ * sent in the full handshake are gone and the stores do not have them. */
+bool identity_lost_its_chain(const struct identity *identity, const struct trust *trust);
 /* What a session of this connection may carry; false when it must not be resumable. */
 bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts);
 /* The verdict whose path is the validated chain, for forwarding that: after a resumption it is
- * reached again, from the leaf and the stores. NULL without a certificate. */
+ * reached again. NULL without a certificate, or when there is no good path. */
 const struct verdict *identity_path(struct client *client);
 /* The chain above the leaf for forwarding, issuer first, in the arena: the validated path, without
  * the anchor. verdict may be NULL: empty. */

@@ -9,10 +9,14 @@
 #include "base/mem.h"
 #include "config/config_load.h"
 #include "core/authorize.h"
+#include "core/error_page_files.h"
+#include "core/header_edit.h"
 #include "core/identity_headers.h"
+#include "core/redirect.h"
 #include "core/trusted_proxy.h"
 #include "core/upstream.h"
 #include "observe/access_log.h"
+#include "tls/tls_ticket.h"
 
 /* ---- upstreams ---------------------------------------------------------------------------- */
 
@@ -198,13 +202,14 @@ static void bind_site(struct snapshot *snapshot, struct snapshot_site *site,
     binding->sites[binding->site_count++] = site;
 }
 
-static void build_listener(struct snapshot_binding *binding, const struct config *config,
+static void build_listener(const struct snapshot *snapshot, struct snapshot_binding *binding,
                            struct tls_ticket_keys *keys)
 {
     struct tls_site **sites = xcalloc(binding->site_count, sizeof *sites);
     for (size_t i = 0; i < binding->site_count; i++)
         sites[i] = binding->sites[i]->tls;
-    binding->tls = tls_listener_new(sites, binding->site_count, config, keys);
+    binding->tls = tls_listener_new(sites, binding->site_count, snapshot->config, keys);
+    tls_listener_use_file(binding->tls, snapshot->ticket_file);
     free(sites);
 }
 
@@ -220,7 +225,7 @@ static void build_bindings(struct snapshot *snapshot, struct tls_ticket_keys *ke
         return;
     for (size_t i = 0; i < snapshot->binding_count; i++) {
         if (snapshot->bindings[i].is_https)
-            build_listener(&snapshot->bindings[i], snapshot->config, keys);
+            build_listener(snapshot, &snapshot->bindings[i], keys);
     }
 }
 
@@ -234,11 +239,15 @@ struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *key
     add_upstreams(snapshot, errors);
     snapshot->identity_names = identity_names_new(config);
     snapshot->proxies = trusted_proxies_new(&config->trusted_proxies, errors);
-    snapshot->access_fields = access_log_fields(&config->log.access_fields, errors);
+    header_edit_check(snapshot, errors);
+    redirect_check(snapshot, errors);
+    snapshot->error_pages = error_page_files_new(config, errors);
+    snapshot->access_fields = access_log_configured(&config->log, errors);
     snapshot->sites = xcalloc(config->site_count, sizeof *snapshot->sites);
     snapshot->site_count = config->site_count;
     for (size_t i = 0; i < config->site_count; i++)
         build_site(snapshot, &snapshot->sites[i], &config->sites[i], errors);
+    snapshot->ticket_file = tls_ticket_file_load(&config->sessions, errors);
     build_bindings(snapshot, keys, errors);
     if (errors->errors > 0) {
         snapshot_free(snapshot);
@@ -270,10 +279,20 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot->bindings);
     free(snapshot->sites);
     free(snapshot->upstreams);
+    tls_ticket_file_free(snapshot->ticket_file);
     identity_names_free(snapshot->identity_names);
     trusted_proxies_free(snapshot->proxies);
+    error_page_files_free(snapshot->error_pages);
     config_free(snapshot->config);
     free(snapshot);
+}
+
+bool snapshot_site_set_crls(struct snapshot_site *site, struct crl_index *crls)
+{
+    bool is_new = trust_crls_set(site->trust, crls);
+    if (site->tls != NULL)
+        tls_site_set_revocation(site->tls, trust_revocation_digest(site->trust));
+    return is_new;
 }
 
 /* What the configuration's text does not show: the files that mappings and accounts read. */

@@ -1,6 +1,7 @@
 /* snapshot.h - the runtime built from a configuration: contexts, stores, maps, addresses.
  *
- * Built in the master, immutable, inherited by the workers of one generation through fork.
+ * Built in the master, inherited by the workers of one generation through fork. Immutable but for
+ * the CRLs, which each process exchanges when the master has read them again.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_CORE_SNAPSHOT_H
@@ -10,6 +11,7 @@
 #include <stddef.h>
 
 #include "auth/cert_map.h"
+#include "auth/trust_crls.h"
 #include "auth/trust_store.h"
 #include "base/errors.h"
 #include "config/config.h"
@@ -50,6 +52,7 @@ struct snapshot_binding { /* one listening address; several sites may share it *
 };
 
 struct authorize;         /* core/authorize.h */
+struct error_page_files;  /* core/error_page_files.h */
 struct identity_names;    /* core/identity_headers.h */
 struct snapshot_upstream; /* core/upstream.h */
 struct trusted_proxies;   /* core/trusted_proxy.h */
@@ -62,17 +65,23 @@ struct snapshot {
     size_t binding_count;
     struct snapshot_upstream *upstreams; /* named and inline ones */
     size_t upstream_count;
+    struct tls_ticket_file *ticket_file;   /* NULL: this machine's own keys */
     struct identity_names *identity_names; /* fields no client may send through */
     struct trusted_proxies *proxies;       /* peers whose word about clients is believed */
+    struct error_page_files *error_pages;
     unsigned access_fields;
     bool is_backend; /* the echo command: shows requests as they came */
 };
 
 /* Loads everything `run` would load; takes the configuration over whatever happens. NULL when
- * errors were added. keys: shared ticket keys, or NULL (check, explain). */
+ * errors were added. keys: shared ticket keys and what
+ * goes with them, or NULL (check, explain). */
 struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *keys,
                               struct error_list *errors);
 void snapshot_free(struct snapshot *snapshot); /* NULL is allowed */
+/* Puts other CRLs into use (taken over): verdicts and TLS sessions of those before end. True when
+ * their contents differ. The site must have a trust. */
+bool snapshot_site_set_crls(struct snapshot_site *site, struct crl_index *crls);
 /* True when a request would be judged alike under both: connections of the one may live on for a
  * moment under the other. */
 bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/stream.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +128,7 @@ struct str stream_partial_head(const struct stream *stream)
  * what one read may bring behind it. */
 static void start_long_head(struct stream *stream, size_t max_bytes)
 {
+    assert(stream->in != NULL);
     struct str input = stream_input(stream);
     stream->long_capacity = max_bytes + BUF_SIZE;
     stream->long_head = xmalloc(stream->long_capacity);

@@ -3,48 +3,22 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <utlist.h>
 
-#include "base/log.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "core/client.h"
-#include "core/echo.h"
 #include "core/engine_internal.h"
 #include "core/exchange.h"
-#include "core/headers.h"
 #include "core/snapshot.h"
+#include "core/tunnel.h"
+#include "core/upstream_health.h"
 #include "core/upstream_http1.h"
+#include "core/upstream_queue.h"
 #include "net/transport.h"
-
-/* ---- groups ------------------------------------------------------------------------------- */
-
-void upstream_group_init(struct upstream_group *group, struct engine *engine,
-                         const struct snapshot_upstream *config)
-{
-    *group = (struct upstream_group){.engine = engine, .config = config};
-    group->server_count = config->server_count;
-    group->servers = xcalloc(group->server_count, sizeof *group->servers);
-    for (size_t i = 0; i < group->server_count; i++) {
-        group->servers[i].config = &config->servers[i];
-        group->servers[i].group = group;
-    }
-}
-
-void upstream_group_clear(struct upstream_group *group)
-{
-    for (size_t i = 0; i < group->server_count; i++) {
-        while (group->servers[i].idle != NULL)
-            upstream_conn_close(group->servers[i].idle);
-    }
-    free(group->servers);
-    group->servers = NULL;
-    group->server_count = 0;
-}
 
 /* ---- connections -------------------------------------------------------------------------- */
 
@@ -57,11 +31,16 @@ void upstream_conn_set_state(struct upstream_conn *conn, enum upstream_state sta
     case UPSTREAM_CONNECTING:
         deadline_set(&conn->deadline, timeouts->connect);
         break;
+    case UPSTREAM_TLS:
+        break;
     case UPSTREAM_BUSY:
         deadline_set(&conn->deadline, timeouts->response);
         break;
+    case UPSTREAM_TUNNEL:
+        deadline_stop(&conn->deadline);
+        break;
     case UPSTREAM_IDLE:
-        deadline_set(&conn->deadline, conn->server->group->config->keepalive_idle_ms);
+        deadline_set(&conn->deadline, conn->server->group->config->config->keepalive_idle_ms);
         break;
     case UPSTREAM_CLOSED:
         deadline_clear(&conn->deadline);
@@ -80,6 +59,27 @@ static void leave_pool(struct upstream_conn *conn)
     conn->server->idle_count--;
 }
 
+static void take_exchange(struct upstream_conn *conn, struct exchange *x)
+{
+    conn->exchange = x;
+    conn->server->active_count++;
+    conn->is_trial = conn->server->health.is_down;
+    if (conn->is_trial)
+        upstream_health_try(conn->server);
+}
+
+static void drop_exchange(struct upstream_conn *conn)
+{
+    if (conn->exchange == NULL)
+        return;
+    conn->exchange = NULL;
+    conn->server->active_count--;
+    if (conn->is_trial)
+        upstream_health_tried(conn->server);
+    conn->is_trial = false;
+    upstream_queue_wake(conn->server->group);
+}
+
 void upstream_conn_close(struct upstream_conn *conn)
 {
     if (conn->state == UPSTREAM_CLOSED)
@@ -90,9 +90,14 @@ void upstream_conn_close(struct upstream_conn *conn)
         conn->bound_to->bound = NULL;
         conn->bound_to = NULL;
     }
-    conn->exchange = NULL;
+    drop_exchange(conn);
+    /* RFC 8446 section 6.1: close_notify before closing. A plain connection needs no word. */
+    if (conn->stream.transport.tls != NULL)
+        transport_shutdown(&conn->stream.transport);
     upstream_conn_set_state(conn, UPSTREAM_CLOSED);
     stream_clear(&conn->stream);
+    conn->server->open_count--;
+    upstream_queue_wake(conn->server->group);
     conn->next = conn->engine->closing_upstreams;
     conn->engine->closing_upstreams = conn;
     engine_schedule_closing(conn->engine);
@@ -117,8 +122,8 @@ void upstream_conn_bind(struct upstream_conn *conn, struct client *client)
 
 void upstream_conn_release(struct upstream_conn *conn)
 {
-    const struct snapshot_upstream *config = conn->server->group->config;
-    conn->exchange = NULL;
+    const struct config_upstream *config = conn->server->group->config->config;
+    drop_exchange(conn);
     bool is_reusable = !conn->must_close && conn->request_done && conn->response_done &&
                        stream_input(&conn->stream).len == 0 && !conn->stream.is_broken &&
                        !stream_has_output(&conn->stream) && !conn->engine->is_draining &&
@@ -138,14 +143,57 @@ void upstream_conn_release(struct upstream_conn *conn)
     transport_want(&conn->stream.transport, true, false);
 }
 
-static void fail(struct upstream_conn *conn, enum outcome outcome, const char *detail)
+static void connect_failed(struct upstream_server *server, struct exchange *x, const char *reason)
+{
+    upstream_health_failed(server, clock_monotonic_ms(), reason);
+    upstream_attempt_failed(x, server, UPSTREAM_NOT_SENT, OUTCOME_UPSTREAM_CONNECT, reason);
+}
+
+static void open_next(struct upstream_server *server, struct exchange *x, size_t addrs_left);
+
+static void fail(struct upstream_conn *conn, const char *reason, size_t addrs_left)
 {
     struct exchange *x = conn->exchange;
+    struct upstream_server *server = conn->server;
+    /* The reason may belong to the connection. */
+    reason = arena_copy(&x->arena, str_of(reason)).ptr;
+    upstream_avoid_addr(server, conn->addr_index);
     upstream_conn_close(conn);
-    if (x == NULL)
-        return;
-    exchange_upstream_failed(x, outcome, detail);
+    if (addrs_left > 0)
+        open_next(server, x, addrs_left);
+    else
+        connect_failed(server, x, reason);
     x->client_ops->run(x);
+}
+
+static void begun(struct upstream_conn *conn)
+{
+    struct exchange *x = conn->exchange;
+    upstream_conn_set_state(conn, UPSTREAM_BUSY);
+    upstream_http1_begin(conn);
+    /* The client's turn sends the head, together with what there is of the body. */
+    x->client_ops->run(x);
+}
+
+const char *upstream_tls_name(const struct upstream_server *server)
+{
+    const char *name = server->group->config->config->tls.server_name.text;
+    return name != NULL ? name : server->config->config->host;
+}
+
+static void handshake(struct upstream_conn *conn)
+{
+    enum transport_result result = transport_handshake(&conn->stream.transport);
+    if (result == TRANSPORT_AGAIN) {
+        transport_want(&conn->stream.transport, true, false);
+    } else if (result == TRANSPORT_OK) {
+        begun(conn);
+    } else {
+        struct str reason =
+            arena_printf(&conn->exchange->arena, "TLS with %s: %s", upstream_tls_name(conn->server),
+                         transport_error(&conn->stream.transport));
+        fail(conn, reason.ptr, conn->addrs_left);
+    }
 }
 
 static void connected(struct upstream_conn *conn)
@@ -154,14 +202,22 @@ static void connected(struct upstream_conn *conn)
     if (error == EINPROGRESS)
         return;
     if (error != 0) {
-        fail(conn, OUTCOME_UPSTREAM_CONNECT, strerror(error));
+        fail(conn, strerrordesc_np(error), conn->addrs_left);
         return;
     }
-    struct exchange *x = conn->exchange;
-    upstream_conn_set_state(conn, UPSTREAM_BUSY);
-    upstream_http1_begin(conn);
-    /* The client's turn sends the head, together with what there is of the body. */
-    x->client_ops->run(x);
+    if (!conn->server->config->config->is_https) {
+        begun(conn);
+        return;
+    }
+    upstream_conn_set_state(conn, UPSTREAM_TLS);
+    handshake(conn);
+}
+
+bool upstream_conn_is_quiet(struct upstream_conn *conn)
+{
+    char byte;
+    size_t len = 0;
+    return transport_read(&conn->stream.transport, &byte, 1, &len) == TRANSPORT_AGAIN;
 }
 
 static void stream_ready(struct transport *transport, bool can_read, bool can_write, void *arg)
@@ -174,12 +230,20 @@ static void stream_ready(struct transport *transport, bool can_read, bool can_wr
     case UPSTREAM_CONNECTING:
         connected(conn);
         break;
+    case UPSTREAM_TLS:
+        handshake(conn);
+        break;
     case UPSTREAM_BUSY:
         upstream_http1_run(conn, can_read);
         break;
+    case UPSTREAM_TUNNEL:
+        tunnel_run(conn->exchange->client, false, can_read);
+        break;
     case UPSTREAM_IDLE:
-        /* Closed by the server, or bytes nobody asked for: useless either way. */
-        upstream_conn_close(conn);
+        /* Closed by the server, or bytes nobody asked for: useless either way. TLS alone also has
+         * messages of its own. */
+        if (!upstream_conn_is_quiet(conn))
+            upstream_conn_close(conn);
         break;
     case UPSTREAM_CLOSED:
         break;
@@ -191,13 +255,17 @@ static void deadline_passed(void *arg)
     struct upstream_conn *conn = arg;
     switch (conn->state) {
     case UPSTREAM_CONNECTING:
-        fail(conn, OUTCOME_UPSTREAM_CONNECT, "timed out while connecting");
+        fail(conn, "timed out while connecting", 0);
+        break;
+    case UPSTREAM_TLS:
+        fail(conn, "timed out in the TLS handshake", 0);
         break;
     case UPSTREAM_BUSY:
         upstream_http1_timeout(conn);
         break;
+    case UPSTREAM_TUNNEL:
+        break;
     case UPSTREAM_IDLE:
-        transport_shutdown(&conn->stream.transport);
         upstream_conn_close(conn);
         break;
     case UPSTREAM_CLOSED:
@@ -205,153 +273,113 @@ static void deadline_passed(void *arg)
     }
 }
 
-/* ---- choice ------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------ */
 
-static struct upstream_conn *take_idle(struct upstream_server *server)
+void upstream_avoid_addr(struct upstream_server *server, size_t index)
 {
-    struct upstream_conn *conn = server->idle;
-    if (conn != NULL)
-        leave_pool(conn);
-    return conn;
+    if (index < server->addr_count)
+        server->addrs[index].avoid_until_ms =
+            clock_monotonic_ms() + server->group->config->config->health_interval_ms;
 }
 
-static void begin_on(struct upstream_conn *conn, struct exchange *x)
+bool upstream_pick_addr(struct upstream_server *server, size_t *ret_index)
 {
-    conn->exchange = x;
-    conn->is_reused = true;
-    upstream_conn_set_state(conn, UPSTREAM_BUSY);
-    upstream_http1_begin(conn);
+    uint64_t now_ms = clock_monotonic_ms();
+    if (server->addr_count == 0)
+        return false;
+    size_t first = server->next_addr++ % server->addr_count;
+    *ret_index = first;
+    for (size_t i = 0; i < server->addr_count; i++) {
+        size_t index = (first + i) % server->addr_count;
+        if (server->addrs[index].avoid_until_ms <= now_ms) {
+            server->next_addr = index + 1;
+            *ret_index = index;
+            break;
+        }
+    }
+    return true;
 }
 
-static void connect_to(struct upstream_server *server, struct exchange *x)
+void upstream_transport_init(struct upstream_server *server, struct transport *transport, int fd,
+                             transport_cb callback, void *arg)
 {
-    const struct snapshot_server *config = server->config;
-    if (config->addr_count == 0) {
-        exchange_upstream_failed(x, OUTCOME_UPSTREAM_CONNECT, "the name did not resolve");
-        return;
-    }
-    const struct addr *addr = &config->addrs[server->next_addr++ % config->addr_count];
-    int fd = -1;
-    int error = transport_connect(addr, &fd);
-    if (error != 0) {
-        exchange_upstream_failed(x, OUTCOME_UPSTREAM_CONNECT, strerror(-error));
-        return;
-    }
+    struct event_base *base = server->group->engine->base;
+    if (server->config->config->is_https)
+        tls_client_init(transport, base, fd, server->group->config->tls, upstream_tls_name(server),
+                        &server->session, callback, arg);
+    else
+        transport_init_plain(transport, base, fd, callback, arg);
+}
+
+static void conn_new(struct upstream_server *server, struct exchange *x, int fd, size_t addr_index,
+                     size_t addrs_left)
+{
     struct upstream_conn *conn = xcalloc(1, sizeof *conn);
     conn->engine = x->engine;
     conn->server = server;
-    conn->exchange = x;
+    conn->addr_index = addr_index;
+    conn->addrs_left = addrs_left;
+    server->open_count++;
+    take_exchange(conn, x);
     stream_init(&conn->stream, &x->engine->buffers);
     deadline_init(&conn->deadline, x->engine->base, deadline_passed, conn);
-    transport_init_plain(&conn->stream.transport, x->engine->base, fd, stream_ready, conn);
+    upstream_transport_init(server, &conn->stream.transport, fd, stream_ready, conn);
     upstream_http1_attach(conn);
     upstream_conn_set_state(conn, UPSTREAM_CONNECTING);
     transport_want(&conn->stream.transport, false, true);
 }
 
-void upstream_start(struct exchange *x)
+static void open_next(struct upstream_server *server, struct exchange *x, size_t addrs_left)
 {
-    struct upstream_group *group = x->group;
-    x->attempts++;
-    if (group->config->is_echo) {
-        headers_for_upstream(x, STR("localhost"));
-        echo_start(x);
-        return;
+    int error = 0;
+    size_t index = 0;
+    for (; addrs_left > 0 && upstream_pick_addr(server, &index); addrs_left--) {
+        int fd = -1;
+        error = transport_connect(&server->addrs[index].addr, &fd);
+        if (error == 0) {
+            conn_new(server, x, fd, index, addrs_left - 1);
+            return;
+        }
+        upstream_avoid_addr(server, index);
     }
-    struct upstream_conn *bound = x->client->bound;
-    if (bound != NULL && bound->server->group == group && bound->state == UPSTREAM_IDLE) {
-        headers_for_upstream(x, str_of(bound->server->config->host));
-        begin_on(bound, x);
-        return;
-    }
-    struct upstream_server *server = &group->servers[group->next_server++ % group->server_count];
-    headers_for_upstream(x, str_of(server->config->host));
-    struct upstream_conn *idle = x->attempts == 1 ? take_idle(server) : NULL;
-    if (idle != NULL)
-        begin_on(idle, x);
+    connect_failed(server, x, strerrordesc_np(-error));
+}
+
+/* At the limit, a kept connection makes room for a new one. */
+static void make_room(struct upstream_server *server)
+{
+    size_t most = server->config->config->max_connections;
+    if (most > 0 && server->open_count >= most && server->idle != NULL)
+        upstream_conn_close(server->idle->prev); /* the oldest: the tail of the list */
+}
+
+void upstream_conn_open(struct upstream_server *server, struct exchange *x)
+{
+    make_room(server);
+    if (server->addr_count == 0)
+        connect_failed(server, x, "the name did not resolve");
     else
-        connect_to(server, x);
+        open_next(server, x, server->addr_count);
 }
 
-/* ---- addresses ---------------------------------------------------------------------------- */
-
-static void add_addr(struct snapshot_server *server, const struct addr *addr)
+void upstream_conn_begin(struct upstream_conn *conn, struct exchange *x)
 {
-    server->addrs = xreallocarray(server->addrs, server->addr_count + 1, sizeof *addr);
-    server->addrs[server->addr_count++] = *addr;
+    take_exchange(conn, x);
+    conn->is_reused = true;
+    upstream_conn_set_state(conn, UPSTREAM_BUSY);
+    upstream_http1_begin(conn);
 }
 
-static void resolve(struct snapshot_server *server, struct error_list *errors)
+bool upstream_conn_reuse(struct upstream_server *server, struct exchange *x)
 {
-    const struct config_server *config = server->config;
-    struct addr addr;
-    if (config->is_unix) {
-        if (addr_from_unix(config->host, &addr))
-            add_addr(server, &addr);
-        else
-            errors_add(errors, config->url.mark, "the socket path `%s` is too long", config->host);
-        return;
+    while (server->idle != NULL) {
+        struct upstream_conn *conn = server->idle;
+        if (upstream_conn_is_quiet(conn)) {
+            leave_pool(conn);
+            upstream_conn_begin(conn, x);
+            return true;
+        }
+        upstream_conn_close(conn);
     }
-    if (addr_from_numeric(config->host, config->port, &addr)) {
-        add_addr(server, &addr);
-        return;
-    }
-    char port[16];
-    (void)snprintf(port, sizeof port, "%u", config->port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    struct addrinfo *found = NULL;
-    int error = getaddrinfo(config->host, port, &hints, &found);
-    if (error != 0) {
-        errors_warn(errors, config->url.mark,
-                    "`%s` does not resolve (%s): its requests get 502 until a reload finds it",
-                    config->host, gai_strerror(error));
-        return;
-    }
-    for (const struct addrinfo *one = found; one != NULL; one = one->ai_next) {
-        addr = (struct addr){.len = one->ai_addrlen};
-        memcpy(&addr.storage, one->ai_addr, one->ai_addrlen);
-        add_addr(server, &addr);
-    }
-    freeaddrinfo(found);
-}
-
-/* What the Host field says under host: upstream (RFC 9110 section 7.2: no default port). */
-static char *host_field(const struct config_server *config)
-{
-    if (config->is_unix)
-        return xstrdup("localhost");
-    bool is_ipv6 = strchr(config->host, ':') != NULL;
-    unsigned default_port = config->is_https ? 443 : 80;
-    if (config->port == default_port)
-        return xasprintf(is_ipv6 ? "[%s]" : "%s", config->host);
-    return xasprintf(is_ipv6 ? "[%s]:%u" : "%s:%u", config->host, config->port);
-}
-
-void snapshot_upstream_init(struct snapshot_upstream *upstream,
-                            const struct config_upstream *config, struct error_list *errors)
-{
-    *upstream = (struct snapshot_upstream){
-        .name = config->name.text,
-        .server_count = config->server_count,
-        .keepalive_connections = config->keepalive_connections,
-        .keepalive_idle_ms = config->keepalive_idle_ms,
-        .keepalive_requests = config->keepalive_requests,
-    };
-    upstream->servers = xcalloc(config->server_count, sizeof *upstream->servers);
-    for (size_t i = 0; i < config->server_count; i++) {
-        struct snapshot_server *server = &upstream->servers[i];
-        server->config = &config->servers[i];
-        server->host = host_field(server->config);
-        resolve(server, errors);
-    }
-}
-
-void snapshot_upstream_clear(struct snapshot_upstream *upstream)
-{
-    for (size_t i = 0; i < upstream->server_count; i++) {
-        free(upstream->servers[i].addrs);
-        free(upstream->servers[i].host);
-    }
-    free(upstream->servers);
-    *upstream = (struct snapshot_upstream){0};
+    return false;
 }

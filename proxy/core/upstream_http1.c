@@ -3,37 +3,79 @@
 
 #include <assert.h>
 
+#include "base/clock.h"
 #include "core/client.h"
 #include "core/engine_internal.h"
 #include "core/exchange.h"
 #include "core/snapshot.h"
+#include "core/tunnel.h"
+#include "core/tunnel_upgrade.h"
+#include "core/upstream_health.h"
 #include "http/http1_write.h"
 
 #define READS_PER_TURN 4
 
 /* ---- ending ------------------------------------------------------------------------------- */
 
-/* RFC 9110 section 9.2.2, RFC 9112 section 9.3.1: a reused connection that the server closed before
- * it answered may be replaced, once, when repeating cannot do harm. */
-static bool may_retry(const struct upstream_conn *conn)
+/* NTLM and Negotiate authenticate the connection: it must never carry another client's request. */
+static bool offers_connection_login(struct str value)
+{
+    struct str rest = value;
+    struct str part;
+    while (str_split(&rest, ',', &part)) {
+        part = str_trim(part);
+        struct str scheme = str_make(part.ptr, str_find(part, ' '));
+        if (str_equal_icase(scheme, STR("NTLM")) || str_equal_icase(scheme, STR("Negotiate")))
+            return true;
+    }
+    return false;
+}
+
+static bool has_connection_login(const struct http_fields *fields, struct str name)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        if (str_equal_icase(fields->items[i].name, name) &&
+            offers_connection_login(fields->items[i].value))
+            return true;
+    }
+    return false;
+}
+
+/* RFC 9110 section 9.2.2: what was sent is repeated only when doing it twice is doing it once, and
+ * only before anything of an answer was seen. A connection that carries a login is never replaced:
+ * the request means something else elsewhere. */
+static bool may_repeat(const struct upstream_conn *conn)
 {
     const struct exchange *x = conn->exchange;
-    return conn->is_reused && !conn->saw_bytes && x->attempts == 1 && x->request_body_sent == 0 &&
-           !x->response_started &&
-           (http_method_is_idempotent(x->request.method_id) || conn->stream.bytes_written == 0);
+    if (conn->saw_bytes || x->response_started || x->request_body_sent > 0)
+        return false;
+    if (conn->stream.bytes_written > 0 && !http_method_is_idempotent(x->request.method_id))
+        return false;
+    return conn->bound_to == NULL &&
+           !has_connection_login(&x->request.fields, STR("Authorization"));
+}
+
+static enum upstream_failure failure_of(const struct upstream_conn *conn, enum outcome outcome)
+{
+    if (outcome != OUTCOME_UPSTREAM_CLOSED || !may_repeat(conn))
+        return UPSTREAM_FINAL;
+    /* RFC 9112 section 9.3.1: servers close idle connections at any time. */
+    return conn->is_reused ? UPSTREAM_STALE : UPSTREAM_LOST;
 }
 
 static void fail(struct upstream_conn *conn, enum outcome outcome, const char *detail)
 {
     struct exchange *x = conn->exchange;
-    bool retries = outcome == OUTCOME_UPSTREAM_CLOSED && may_retry(conn);
+    struct upstream_server *server = conn->server;
+    enum upstream_failure failure = failure_of(conn, outcome);
+    bool is_its_fault = !conn->head_received && failure != UPSTREAM_STALE &&
+                        !(conn->is_reused && outcome == OUTCOME_UPSTREAM_CLOSED);
+    /* The detail may belong to the connection. */
+    detail = arena_copy(&x->arena, str_of(detail)).ptr;
     upstream_conn_close(conn);
-    if (!retries) {
-        exchange_upstream_failed(x, outcome, detail);
-        return;
-    }
-    exchange_detach_upstream(x);
-    upstream_start(x);
+    if (is_its_fault)
+        upstream_health_failed(server, clock_monotonic_ms(), detail);
+    upstream_attempt_failed(x, server, failure, outcome, detail);
 }
 
 static const char *stream_problem(const struct upstream_conn *conn, enum transport_result result)
@@ -123,34 +165,13 @@ void upstream_http1_begin(struct upstream_conn *conn)
     conn->stream.bytes_written = 0;
     stream_put(&conn->stream, http1_write_request_head(&x->arena, x->request.method,
                                                        x->upstream_target, &x->upstream_fields));
+    /* A repeated request whose body turned out to be empty. */
+    if (x->request_has_body && x->request_ended)
+        op_end_body(x);
     exchange_upstream_ready(x);
 }
 
 /* ---- the response ------------------------------------------------------------------------- */
-
-/* NTLM and Negotiate authenticate the connection: it must never carry another client's request. */
-static bool offers_connection_login(struct str value)
-{
-    struct str rest = value;
-    struct str part;
-    while (str_split(&rest, ',', &part)) {
-        part = str_trim(part);
-        struct str scheme = str_make(part.ptr, str_find(part, ' '));
-        if (str_equal_icase(scheme, STR("NTLM")) || str_equal_icase(scheme, STR("Negotiate")))
-            return true;
-    }
-    return false;
-}
-
-static bool has_connection_login(const struct http_fields *fields, struct str name)
-{
-    for (size_t i = 0; i < fields->count; i++) {
-        if (str_equal_icase(fields->items[i].name, name) &&
-            offers_connection_login(fields->items[i].value))
-            return true;
-    }
-    return false;
-}
 
 static void bind_if_login(struct upstream_conn *conn, const struct http_response *response)
 {
@@ -161,15 +182,33 @@ static void bind_if_login(struct upstream_conn *conn, const struct http_response
         upstream_conn_bind(conn, x->client);
 }
 
-/* Interim responses: 100 was ours to send; 101 was never asked for. */
+/* RFC 9110 section 15.2.2: 101 answers an Upgrade, and only that one. */
+static void change_protocol(struct upstream_conn *conn, const struct http_response *response)
+{
+    struct str key = conn->exchange->upgrade_key;
+    const char *problem = key.len == 0 ? "101 without an Upgrade in the request"
+                                       : tunnel_upgrade_problem(response, key);
+    if (problem == NULL)
+        tunnel_begin(conn, response);
+    else
+        fail(conn, OUTCOME_UPSTREAM_INVALID, problem);
+}
+
+/* More of them than any server has a reason to send. */
+#define INTERIM_MAX 32
+
+/* Interim responses; 101 ends HTTP or the exchange. */
 static bool is_final(struct upstream_conn *conn, const struct http_response *response)
 {
+    struct exchange *x = conn->exchange;
     if (response->status >= 200)
         return true;
-    if (response->status == 101) {
-        fail(conn, OUTCOME_UPSTREAM_INVALID, "101 without an Upgrade in the request");
-        return false;
-    }
+    if (response->status == 101)
+        change_protocol(conn, response);
+    else if (++x->interim_responses > INTERIM_MAX)
+        fail(conn, OUTCOME_UPSTREAM_INVALID, "too many interim responses");
+    else
+        exchange_response_interim(x, response);
     return false;
 }
 
@@ -205,6 +244,7 @@ static void take_head(struct upstream_conn *conn)
         return;
     }
     bind_if_login(conn, response);
+    upstream_health_succeeded(conn->server);
     conn->head_received = true;
     conn->must_close = !response->keep_alive;
     http1_body_init(&conn->body, response->body, 0);
@@ -333,7 +373,6 @@ void upstream_http1_run(struct upstream_conn *conn, bool can_read)
 void upstream_http1_timeout(struct upstream_conn *conn)
 {
     struct exchange *x = conn->exchange;
-    upstream_conn_close(conn);
-    exchange_upstream_failed(x, OUTCOME_UPSTREAM_TIMEOUT, "the upstream did not answer in time");
+    fail(conn, OUTCOME_UPSTREAM_TIMEOUT, "the upstream did not answer in time");
     x->client_ops->run(x);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "observe/access_log_private.h"
 
 /* The columns in the order IIS writes them, whatever the order they are configured in. */
 static const struct {
@@ -32,6 +33,9 @@ static const struct {
     {ACCESS_BYTES_SENT, "sc-bytes"},
     {ACCESS_BYTES_RECEIVED, "cs-bytes"},
     {ACCESS_TIME_TAKEN, "time-taken"},
+    {ACCESS_REQUEST_ID, "x-request-id"},
+    {ACCESS_REASON, "x-reason"},
+    {ACCESS_TLS_VERSION, "x-tls-version"},
 };
 #define COLUMN_COUNT (sizeof columns / sizeof columns[0])
 
@@ -110,7 +114,29 @@ unsigned access_log_fields(const struct config_list *fields, struct error_list *
     return bits;
 }
 
-static void add_newline(struct text *out, bool crlf)
+static bool is_file(const struct config_value *path)
+{
+    return strcmp(path->text, "stdout") != 0 && strcmp(path->text, "stderr") != 0;
+}
+
+unsigned access_log_configured(const struct config_log *config, struct error_list *errors)
+{
+    const struct config_value *path = &config->access_path;
+    if (config->access_daily && path->text != NULL && !is_file(path))
+        errors_add(errors, path->mark, "log.access.daily needs a file, not %s", path->text);
+    if (config->access_format == ACCESS_FORMAT_COMBINED && config->access_fields.is_set)
+        errors_add(errors, config->access_fields.mark,
+                   "log.access.fields: the columns of the format combined are fixed");
+    if (config->access_format == ACCESS_FORMAT_JSON && !config->access_fields.is_set) {
+        unsigned all = 0;
+        for (size_t i = 0; i < COLUMN_COUNT; i++)
+            all |= columns[i].field;
+        return all & ~(unsigned)ACCESS_COOKIE; /* cookies are secrets */
+    }
+    return access_log_fields(&config->access_fields, errors);
+}
+
+void access_log_add_newline(struct text *out, bool crlf)
 {
     text_add(out, crlf ? STR("\r\n") : STR("\n"));
 }
@@ -119,12 +145,12 @@ void access_log_header(unsigned fields, bool crlf, int64_t wall_s, struct text *
 {
     char time[CLOCK_TEXT_SIZE];
     text_add(out, STR("#Software: mtls-proxy " MTLS_PROXY_VERSION));
-    add_newline(out, crlf);
+    access_log_add_newline(out, crlf);
     text_add(out, STR("#Version: 1.0"));
-    add_newline(out, crlf);
+    access_log_add_newline(out, crlf);
     text_add(out, STR("#Date: "));
     text_add(out, clock_format_w3c(wall_s, time));
-    add_newline(out, crlf);
+    access_log_add_newline(out, crlf);
     text_add(out, STR("#Fields:"));
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
         if ((fields & columns[i].field) == 0)
@@ -132,10 +158,10 @@ void access_log_header(unsigned fields, bool crlf, int64_t wall_s, struct text *
         text_add_char(out, ' ');
         text_add_cstr(out, columns[i].name);
     }
-    add_newline(out, crlf);
+    access_log_add_newline(out, crlf);
 }
 
-static void add_number(struct text *out, uint64_t value)
+void access_log_add_number(struct text *out, uint64_t value)
 {
     char digits[20];
     size_t at = sizeof digits;
@@ -166,7 +192,7 @@ static void add_value(struct text *out, struct str value, size_t max)
         text_add(out, STR("..."));
 }
 
-static struct str text_of(enum access_field field, const struct access_record *record)
+struct str access_log_text(enum access_field field, const struct access_record *record)
 {
     switch ((unsigned)field) {
     case ACCESS_SITE_NAME:
@@ -195,14 +221,19 @@ static struct str text_of(enum access_field field, const struct access_record *r
         return record->referer;
     case ACCESS_HOST:
         return record->host;
+    case ACCESS_REQUEST_ID:
+        return record->request_id;
+    case ACCESS_REASON:
+        return record->reason;
+    case ACCESS_TLS_VERSION:
+        return record->tls_version;
     default:
         return STR("");
     }
 }
 
-/* False when the column is a text. */
-static bool number_of(enum access_field field, const struct access_record *record,
-                      uint64_t *ret_value)
+bool access_log_number(enum access_field field, const struct access_record *record,
+                       uint64_t *ret_value)
 {
     switch ((unsigned)field) {
     case ACCESS_SERVER_PORT:
@@ -250,12 +281,12 @@ void access_log_line_cut(unsigned fields, bool crlf, const struct access_record 
             text_add(out, str_make(now.ptr, blank));
         else if (field == ACCESS_TIME)
             text_add(out, str_skip(now, blank + 1));
-        else if (number_of(field, record, &number))
-            add_number(out, number);
+        else if (access_log_number(field, record, &number))
+            access_log_add_number(out, number);
         else
-            add_value(out, text_of(field, record), max);
+            add_value(out, access_log_text(field, record), max);
     }
-    add_newline(out, crlf);
+    access_log_add_newline(out, crlf);
 }
 
 void access_log_line(unsigned fields, bool crlf, const struct access_record *record,

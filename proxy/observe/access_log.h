@@ -1,4 +1,4 @@
-/* access_log.h - W3C extended log lines (iis-semantics.md 2.6, 2.7).
+/* access_log.h - W3C extended log lines (iis-semantics.md 2.6, 2.7), JSON and combined ones.
  *
  * The master opens the file and writes the header block; a worker appends whole lines from a
  * buffer of its own with one write on O_APPEND, at the flush interval and at drain.
@@ -41,13 +41,19 @@ enum access_field {
     ACCESS_VERSION = 524288,
     ACCESS_HOST = 1048576,
     ACCESS_SUBSTATUS = 2097152,
+    /* Our own, behind those of IIS. */
+    ACCESS_REQUEST_ID = 4194304,
+    ACCESS_REASON = 8388608,
+    ACCESS_TLS_VERSION = 16777216,
 };
 
 /* One finished request. Empty slices are logged as "-". */
 struct access_record {
     int64_t wall_s;
+    int64_t wall_ms; /* of the same moment, for JSON */
     struct str site, computer, server_ip, method, uri_stem, uri_query, user, client_ip;
     struct str user_agent, cookie, referer, host;
+    struct str request_id, reason, tls_version;
     unsigned http_minor;
     unsigned server_port;
     unsigned status, substatus;
@@ -57,6 +63,9 @@ struct access_record {
 
 /* Column names (W3C, e.g. "sc-status") or "default" to bits; problems go to the list with marks. */
 unsigned access_log_fields(const struct config_list *fields, struct error_list *errors);
+/* The columns that the configuration asks for: without a list the default ones, for JSON all but
+ * cookies. Settings that contradict each other are errors. */
+unsigned access_log_configured(const struct config_log *config, struct error_list *errors);
 /* The block at the start of a file: #Software, #Version, #Date, #Fields. */
 void access_log_header(unsigned fields, bool crlf, int64_t wall_s, struct text *out);
 /* One line with its newline. */
@@ -70,6 +79,8 @@ void access_log_line_cut(unsigned fields, bool crlf, const struct access_record 
 struct access_log;
 struct access_log *access_log_new(int fd, unsigned fields, bool crlf);
 void access_log_free(struct access_log *log); /* flushes */
+/* W3C lines are written until another format is set. */
+void access_log_set_format(struct access_log *log, enum config_access_format format);
 /* Buffers the line; writes the buffer out when 64 KiB are full. To a pipe, terminal or socket,
  * whose other writers are the other workers, lines leave in pieces of PIPE_BUF, which do not mix; a
  * longer line is shortened by cutting its texts. */

@@ -10,15 +10,17 @@
 #include <unistd.h>
 
 #include "base/mem.h"
-#include "observe/access_log.h"
+#include "observe/access_log_private.h"
 
 #define BUFFER_SIZE ((size_t)65536)
 #define CUT_TEXT    ((size_t)300) /* twelve texts of this length fit PIPE_BUF with the numbers */
+#define CUT_LEAST   ((size_t)10)  /* ... and of this one with every byte escaped */
 
 struct access_log {
     int fd; /* borrowed; -1: none */
     unsigned fields;
     bool crlf;
+    enum config_access_format format;
     bool is_shared_stream; /* a pipe, terminal or socket: pieces of PIPE_BUF at most */
     bool has_remainder;    /* the buffer starts with the end of a line that is partly written */
     struct text buffer;
@@ -39,6 +41,11 @@ struct access_log *access_log_new(int fd, unsigned fields, bool crlf)
     log->crlf = crlf;
     set_fd(log, fd);
     return log;
+}
+
+void access_log_set_format(struct access_log *log, enum config_access_format format)
+{
+    log->format = format;
 }
 
 void access_log_free(struct access_log *log)
@@ -110,15 +117,33 @@ void access_log_flush(struct access_log *log)
     log->buffer.len = kept.len;
 }
 
+static void add_line(struct access_log *log, const struct access_record *record, size_t max)
+{
+    switch (log->format) {
+    case ACCESS_FORMAT_W3C:
+        access_log_line_cut(log->fields, log->crlf, record, max, &log->buffer);
+        break;
+    case ACCESS_FORMAT_JSON:
+        access_log_line_json(log->fields, log->crlf, record, max, &log->buffer);
+        break;
+    case ACCESS_FORMAT_COMBINED:
+        access_log_line_combined(log->crlf, record, max, &log->buffer);
+        break;
+    }
+}
+
 void access_log_write(struct access_log *log, const struct access_record *record)
 {
     if (log->fd < 0)
         return;
     size_t start = log->buffer.len;
-    access_log_line(log->fields, log->crlf, record, &log->buffer);
-    if (log->is_shared_stream && log->buffer.len - start > PIPE_BUF) {
+    add_line(log, record, SIZE_MAX);
+    /* Escapes make some texts longer than others, so once may not be enough. */
+    for (size_t max = CUT_TEXT;
+         log->is_shared_stream && log->buffer.len - start > PIPE_BUF && max >= CUT_LEAST;
+         max /= 3) {
         log->buffer.len = start;
-        access_log_line_cut(log->fields, log->crlf, record, CUT_TEXT, &log->buffer);
+        add_line(log, record, max);
     }
     if (log->buffer.len >= BUFFER_SIZE)
         access_log_flush(log);

@@ -12,7 +12,7 @@
 
 static const unsigned char MAGIC[4] = {'M', 'P', 'C', '1'};
 
-/* magic 0, kind 4, process 5, log 6, zero 7, slot 8, zero 12, grace 16, deadline 24; big endian */
+/* magic 0, kind 4, process 5, log 6, zero 7, slot 8, site 12, grace 16, deadline 24; big endian */
 static void put_u64(unsigned char *at, uint64_t value)
 {
     for (int i = 7; i >= 0; i--) {
@@ -36,7 +36,7 @@ void control_encode(const struct control_message *message, unsigned char ret_byt
     ret_bytes[5] = (unsigned char)message->process;
     ret_bytes[6] = (unsigned char)message->log;
     ret_bytes[7] = 0;
-    put_u64(ret_bytes + 8, (uint64_t)message->slot << 32);
+    put_u64(ret_bytes + 8, (uint64_t)message->slot << 32 | message->site);
     put_u64(ret_bytes + 16, message->grace_ms);
     put_u64(ret_bytes + 24, message->deadline_ms);
 }
@@ -45,20 +45,21 @@ bool control_decode(const unsigned char *bytes, size_t len, struct control_messa
 {
     if (len != CONTROL_SIZE || memcmp(bytes, MAGIC, sizeof MAGIC) != 0 || bytes[7] != 0)
         return false;
-    if (bytes[4] < CONTROL_READY || bytes[4] > CONTROL_LOG)
+    if (bytes[4] < CONTROL_READY || bytes[4] > CONTROL_CRLS)
         return false;
     if (bytes[5] != PROCESS_WORKER && bytes[5] != PROCESS_ADMIN)
         return false;
-    uint64_t slot = get_u64(bytes + 8);
+    uint64_t slot_and_site = get_u64(bytes + 8);
     struct control_message message = {
         .kind = (enum control_kind)bytes[4],
         .process = (enum process_kind)bytes[5],
-        .slot = (uint32_t)(slot >> 32),
+        .slot = (uint32_t)(slot_and_site >> 32),
+        .site = (uint32_t)(slot_and_site & UINT32_MAX),
         .grace_ms = get_u64(bytes + 16),
         .deadline_ms = get_u64(bytes + 24),
         .fd = -1,
     };
-    if ((slot & UINT32_MAX) != 0)
+    if (message.kind != CONTROL_CRLS && message.site != 0)
         return false;
     if (message.kind != CONTROL_DRAIN && (message.grace_ms != 0 || message.deadline_ms != 0))
         return false;
@@ -73,6 +74,11 @@ bool control_decode(const unsigned char *bytes, size_t len, struct control_messa
 bool control_is_from_process(enum control_kind kind)
 {
     return kind == CONTROL_READY || kind == CONTROL_DRAINING || kind == CONTROL_DRAINED;
+}
+
+static bool carries_fd(enum control_kind kind)
+{
+    return kind == CONTROL_LOG || kind == CONTROL_CRLS;
 }
 
 int control_pair(int ret_fds[2])
@@ -149,7 +155,7 @@ int control_receive(int fd, struct control_message *ret_message)
     struct control_message message;
     bool is_good = got > 0 && (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0 &&
                    control_decode(bytes, (size_t)got, &message) &&
-                   count == (message.kind == CONTROL_LOG ? 1U : 0U);
+                   count == (carries_fd(message.kind) ? 1U : 0U);
     if (is_good) {
         message.fd = count == 1 ? fds[0] : -1;
         *ret_message = message;

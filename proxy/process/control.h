@@ -27,6 +27,7 @@ enum control_kind {
     CONTROL_DRAIN,  /* grace_ms and deadline_ms as engine_drain() takes them */
     CONTROL_STOP,   /* close everything and exit at once */
     CONTROL_LOG,    /* write this log to fd from now on */
+    CONTROL_CRLS,   /* fd holds the CRLs of a site from now on */
 };
 
 enum control_log { CONTROL_LOG_NONE = 0, CONTROL_LOG_ERROR = 1, CONTROL_LOG_ACCESS = 2 };
@@ -38,7 +39,8 @@ struct control_message {
     uint64_t grace_ms;    /* DRAIN only, else 0 */
     uint64_t deadline_ms; /* DRAIN only, else 0 */
     enum control_log log; /* LOG only */
-    int fd;               /* LOG only, else -1 */
+    uint32_t site;        /* CRLS only, else 0: index in the snapshot */
+    int fd;               /* LOG and CRLS only, else -1 */
 };
 
 #define CONTROL_SIZE ((size_t)32)

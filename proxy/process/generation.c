@@ -435,6 +435,12 @@ void generation_set_log(struct generation *generation, enum control_log log, int
     tell_all(generation, (struct control_message){.kind = CONTROL_LOG, .log = log, .fd = fd});
 }
 
+void generation_set_crls(struct generation *generation, size_t site, int fd)
+{
+    tell_all(generation,
+             (struct control_message){.kind = CONTROL_CRLS, .site = (uint32_t)site, .fd = fd});
+}
+
 static char *describe_status(int status)
 {
     if (WIFSIGNALED(status)) {

@@ -67,6 +67,8 @@ void generation_stop(struct generation *generation);
 void generation_kill(struct generation *generation);
 /* A reopened log for every process. */
 void generation_set_log(struct generation *generation, enum control_log log, int fd);
+/* The CRLs of a site for every process; fd is borrowed. */
+void generation_set_crls(struct generation *generation, size_t site, int fd);
 /* True when the process was one of this generation. */
 bool generation_reaped(struct generation *generation, pid_t pid, int status);
 

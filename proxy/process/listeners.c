@@ -121,7 +121,7 @@ static int open_entry(struct listeners *listeners, const struct listener_wish *w
     while (*last != NULL)
         last = &(*last)->next;
     *last = entry;
-    if (memchr(listeners->is_alive, false, listeners->slots * sizeof(bool)) != NULL)
+    if (memchr(listeners->is_alive, 0, listeners->slots * sizeof(bool)) != NULL)
         steer_entry(listeners, entry);
     *ret_entry = entry;
     return 0;

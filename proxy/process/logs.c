@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "observe/access_log.h"
+#include "observe/access_log_daily.h"
 
 /* stdout and stderr are shared with whoever started us, so their flags are not ours to change. A
  * pipe or terminal is opened a second time, without blocking; a file is not, because two
@@ -55,12 +56,29 @@ static bool stderr_is_journal(void)
            fstat(STDERR_FILENO, &status) == 0 && status.st_dev == dev && status.st_ino == ino;
 }
 
+static int open_path(const char *path, struct mark mark, struct error_list *errors)
+{
+    int fd = open_log(path);
+    if (fd < 0)
+        errors_add(errors, mark, "cannot open the log \"%s\": %s", path, strerrordesc_np(-fd));
+    return fd;
+}
+
 static int open_with_error(const struct config_value *path, struct error_list *errors)
 {
-    int fd = open_log(path->text);
-    if (fd < 0)
-        errors_add(errors, path->mark, "cannot open the log \"%s\": %s", path->text,
-                   strerrordesc_np(-fd));
+    return open_path(path->text, path->mark, errors);
+}
+
+/* The access log; *ret_day is the day of the file, also when it cannot be opened. */
+static int open_access(const struct config_log *config, int64_t *ret_day, struct error_list *errors)
+{
+    *ret_day = access_log_day(clock_wall_s());
+    if (!config->access_daily)
+        return open_with_error(&config->access_path, errors);
+    struct text path = {0};
+    access_log_daily_path(config->access_path.text, *ret_day, &path);
+    int fd = open_path(path.ptr, config->access_path.mark, errors);
+    text_clear(&path);
     return fd;
 }
 
@@ -72,7 +90,7 @@ bool logs_open(const struct config *config, unsigned access_fields, struct logs 
     logs.access_fields = access_fields;
     logs.error_fd = open_with_error(&config->log.error_path, errors);
     if (config->log.access_path.text != NULL)
-        logs.access_fd = open_with_error(&config->log.access_path, errors);
+        logs.access_fd = open_access(&config->log, &logs.access_day, errors);
     if (logs.error_fd < 0 || (config->log.access_path.text != NULL && logs.access_fd < 0)) {
         logs_close(&logs);
         return false;
@@ -100,6 +118,8 @@ void logs_use(const struct logs *logs)
 static void write_header(const struct logs *logs, int fd)
 {
     struct text header = {0};
+    if (logs->config->log.access_format != ACCESS_FORMAT_W3C)
+        return;
     access_log_header(logs->access_fields, logs->config->log.access_crlf, clock_wall_s(), &header);
     /* A full pipe loses the header as it would lose a line. */
     ssize_t written = write(fd, header.ptr, header.len);
@@ -120,25 +140,41 @@ bool logs_differ(const struct logs *before, const struct logs *after)
     if (before->access_fd < 0 || after->access_fd < 0)
         return after->access_fd >= 0;
     return before->access_fields != after->access_fields || old->access_crlf != new->access_crlf ||
+           old->access_format != new->access_format || old->access_daily != new->access_daily ||
            strcmp(old->access_path.text, new->access_path.text) != 0;
 }
 
-void logs_reopen(struct logs *logs, struct error_list *errors)
+/* A file that is new gets its header. */
+static bool reopen_access(struct logs *logs, struct error_list *errors)
 {
-    const struct config_log *config = &logs->config->log;
-    int fd = open_with_error(&config->error_path, errors);
-    if (fd >= 0) {
-        (void)close(logs->error_fd);
-        logs->error_fd = fd;
-    }
-    if (logs->access_fd < 0)
-        return;
-    fd = open_with_error(&config->access_path, errors);
-    if (fd < 0)
-        return;
+    int64_t day = 0;
+    int fd = open_access(&logs->config->log, &day, errors);
     struct stat status;
+    if (fd < 0)
+        return false;
     if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0)
         write_header(logs, fd);
     (void)close(logs->access_fd);
     logs->access_fd = fd;
+    logs->access_day = day;
+    return true;
+}
+
+void logs_reopen(struct logs *logs, struct error_list *errors)
+{
+    int fd = open_with_error(&logs->config->log.error_path, errors);
+    if (fd >= 0) {
+        (void)close(logs->error_fd);
+        logs->error_fd = fd;
+    }
+    if (logs->access_fd >= 0)
+        (void)reopen_access(logs, errors);
+}
+
+bool logs_rotate(struct logs *logs, struct error_list *errors)
+{
+    if (logs->access_fd < 0 || !logs->config->log.access_daily ||
+        logs->access_day == access_log_day(clock_wall_s()))
+        return false;
+    return reopen_access(logs, errors);
 }

@@ -5,6 +5,7 @@
 #define PROXY_PROCESS_LOGS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/errors.h"
@@ -16,7 +17,8 @@ struct logs { /* start from LOGS_INIT */
     int access_fd;               /* -1: no access log */
     const struct config *config; /* borrowed: paths and format */
     unsigned access_fields;
-    bool is_journal; /* the error log is stderr and stderr is the journal */
+    int64_t access_day; /* of the file that is open; log.access.daily */
+    bool is_journal;    /* the error log is stderr and stderr is the journal */
 };
 
 #define LOGS_INIT ((struct logs){.error_fd = -1, .access_fd = -1})
@@ -36,5 +38,8 @@ bool logs_differ(const struct logs *before, const struct logs *after);
 /* Opens the files anew, after a rotation; a file that is new gets its header. What cannot be opened
  * stays as it is, with an error in the list. */
 void logs_reopen(struct logs *logs, struct error_list *errors);
+/* With log.access.daily and on a new day, UTC: goes on in that day's file; true when the descriptor
+ * is another one now. */
+bool logs_rotate(struct logs *logs, struct error_list *errors);
 
 #endif

@@ -15,12 +15,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "observe/access_log_daily.h"
 #include "process/master_private.h"
 #include "process/notify.h"
 #include "process/pid_file.h"
 #include "process/reload.h"
+#include "tls/tls_store.h"
 #include "tls/tls_ticket.h"
 
 #define MAX_DRAINING   4U
@@ -66,6 +69,8 @@ static unsigned sweep(struct master *master)
         log_info("generation.ended", "generation=%u", generation_number(release->generation));
         /* Only at the end: what is still to be said goes to its log. */
         if (release == master->logging) {
+            crl_watch_free(release->crl_watch);
+            release->crl_watch = NULL;
             generation_free(release->generation);
             release->generation = NULL;
         } else {
@@ -217,6 +222,32 @@ static void on_rotate(evutil_socket_t fd, short what, void *arg)
     tls_ticket_keys_rotate(master->keys);
 }
 
+/* UTC; at least hourly, since a clock may be set. */
+static void await_midnight(const struct master *master)
+{
+    uint64_t ms = access_log_ms_to_midnight(clock_wall_ms());
+    if (ms > ROTATE_SECONDS * UINT64_C(1000))
+        ms = ROTATE_SECONDS * UINT64_C(1000);
+    struct timeval in = {.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+    (void)event_add(master->midnight, &in);
+}
+
+static void on_midnight(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    const struct master *master = arg;
+    struct error_list errors = {0};
+    for (struct release *release = master->releases; release != NULL; release = release->next) {
+        if (logs_rotate(&release->logs, &errors))
+            generation_set_log(release->generation, CONTROL_LOG_ACCESS, release->logs.access_fd);
+    }
+    for (size_t i = 0; i < errors.count; i++)
+        log_error("log.daily", "%s", errors.entries[i].text);
+    errors_clear(&errors);
+    await_midnight(master);
+}
+
 static void on_watchdog(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -242,8 +273,11 @@ static bool add_events(struct master *master)
     master->step = event_new(master->base, -1, 0, on_step, master);
     master->rotate = event_new(master->base, -1, EV_PERSIST, on_rotate, master);
     struct timeval hour = {.tv_sec = ROTATE_SECONDS};
-    if (master->step == NULL || master->rotate == NULL || event_add(master->rotate, &hour) < 0)
+    master->midnight = event_new(master->base, -1, 0, on_midnight, master);
+    if (master->step == NULL || master->rotate == NULL || event_add(master->rotate, &hour) < 0 ||
+        master->midnight == NULL)
         return false;
+    await_midnight(master);
     uint64_t watchdog_ms = notify_watchdog_ms();
     if (watchdog_ms == 0)
         return true;
@@ -272,6 +306,7 @@ static void clear(struct master *master)
         clear_event(master->signals[i]);
     clear_event(master->step);
     clear_event(master->rotate);
+    clear_event(master->midnight);
     clear_event(master->watchdog);
     if (master->base != NULL)
         event_base_free(master->base);
@@ -295,7 +330,8 @@ static struct release *load_first(struct master *master, struct error_list *erro
     if (config == NULL)
         return NULL;
     master->slots = release_workers(config);
-    master->shm = shm_new(tls_ticket_keys_size(), master->slots);
+    uint64_t sessions = config->sessions.store;
+    master->shm = shm_new(tls_ticket_keys_size(), tls_store_size(sessions), master->slots);
     if (master->shm == NULL)
         errors_add(errors, (struct mark){0}, "no shared memory: %s", strerrordesc_np(errno));
     if (master->shm == NULL ||
@@ -304,6 +340,7 @@ static struct release *load_first(struct master *master, struct error_list *erro
         return NULL;
     }
     master->keys = tls_ticket_keys_init(shm_keys(master->shm));
+    tls_ticket_keys_set_store(master->keys, tls_store_init(shm_store(master->shm), sessions));
     return release_new(master->parts, config, &master->privileges, master->keys, errors);
 }
 

@@ -28,6 +28,7 @@ struct master {
     struct event *signals[MASTER_SIGNALS];
     struct event *step;     /* made active by hand */
     struct event *rotate;   /* ticket keys, hourly */
+    struct event *midnight; /* daily access logs */
     struct event *watchdog; /* NULL when the service manager wants none */
     struct shm *shm;
     struct tls_ticket_keys *keys; /* in shm */

@@ -51,6 +51,11 @@ void release_check_restart(const struct config *running, const struct config *wa
                    "workers: a change from %u to %u needs a restart, because each worker has "
                    "sockets of its own",
                    slots, workers);
+    if (wanted->sessions.store != running->sessions.store)
+        errors_add(errors, (struct mark){wanted->file, 0, 0},
+                   "sessions.store: a change from %llu to %llu needs a restart",
+                   (unsigned long long)running->sessions.store,
+                   (unsigned long long)wanted->sessions.store);
     check_value("user", &running->user, &wanted->user, errors);
     check_value("pid_file", &running->pid_file, &wanted->pid_file, errors);
 }
@@ -97,6 +102,7 @@ void release_free(struct release *release)
 {
     if (release == NULL)
         return;
+    crl_watch_free(release->crl_watch);
     generation_free(release->generation);
     logs_close(&release->logs);
     listener_set_clear(&release->listeners);

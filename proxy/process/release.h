@@ -8,6 +8,7 @@
 #define PROXY_PROCESS_RELEASE_H
 
 #include "base/text.h"
+#include "process/crl_watch.h"
 #include "process/generation.h"
 #include "process/master.h"
 #include "process/worker.h"
@@ -20,6 +21,7 @@ struct release {
     struct logs logs;
     struct worker_context context;
     struct generation *generation; /* NULL until started; owned */
+    struct crl_watch *crl_watch;   /* while there are workers; owned */
 };
 
 /* Loads and checks a configuration file and adds every problem to the list. NULL when there are

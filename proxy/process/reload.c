@@ -6,10 +6,18 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/engine.h"
 #include "process/master_private.h"
 #include "process/notify.h"
 
 #define START_TIMEOUT_MS UINT64_C(30000)
+
+/* Also those that still drain: a certificate that is revoked now is refused there, too. */
+static void on_crls(void *arg, size_t site, int fd)
+{
+    const struct release *release = arg;
+    generation_set_crls(release->generation, site, fd);
+}
 
 void reload_start_generation(struct master *master, struct release *release)
 {
@@ -28,6 +36,14 @@ void reload_start_generation(struct master *master, struct release *release)
     master->releases = release;
     master->starting = release;
     release->generation = generation_new(&options);
+    release->crl_watch = crl_watch_new(&(struct crl_watch_options){
+        .base = master->base,
+        .snapshot = release->snapshot,
+        .poll_ms = CRL_WATCH_POLL_MS,
+        .settle_ms = CRL_WATCH_SETTLE_MS,
+        .changed = on_crls,
+        .arg = release,
+    });
 }
 
 static void log_errors(const struct error_list *errors)
@@ -118,7 +134,7 @@ void reload_switch(struct master *master, struct release *release)
     if (before != NULL) {
         /* Idle connections may wait for one more request only if it would be judged alike. */
         bool same = snapshot_same_policy(before->snapshot, release->snapshot);
-        generation_drain(before->generation, same ? timeouts->reload_grace : 0,
+        generation_drain(before->generation, same ? timeouts->reload_grace : ENGINE_DRAIN_STALE,
                          timeouts->reload_drain);
     }
     listeners_commit(master->listeners);

@@ -15,7 +15,7 @@
 #include "base/attr.h"
 #include "process/control.h"
 
-#define SHM_VERSION 1U
+#define SHM_VERSION 2U
 
 enum slot_state { SLOT_EMPTY, SLOT_STARTING, SLOT_READY, SLOT_ACCEPTING, SLOT_DRAINING };
 
@@ -38,14 +38,19 @@ struct shm { /* the header, at the start of the region */
     uint32_t slots_offset;
     uint32_t keys_offset;
     uint32_t keys_size;
+    uint64_t store_offset;
+    uint64_t store_size;
 };
 
-/* A zeroed region with room for keys_size bytes of ticket keys and slot_count slots; NULL with
- * errno set when the kernel has no memory for it. */
-MUST_USE struct shm *shm_new(size_t keys_size, unsigned slot_count);
-/* Wipes the ticket keys and unmaps. The other processes keep their mapping. NULL is allowed. */
+/* A zeroed region with room for keys_size bytes of ticket keys, store_size bytes of sessions and
+ * slot_count slots; NULL with errno set when the kernel has no memory for it. Of the sessions only
+ * the pages that are used take memory. */
+MUST_USE struct shm *shm_new(size_t keys_size, size_t store_size, unsigned slot_count);
+/* Wipes the ticket keys and unmaps; whoever filled the store wipes it. The other processes keep
+ * their mapping. NULL is allowed. */
 void shm_free(struct shm *shm);
 void *shm_keys(struct shm *shm);
+void *shm_store(struct shm *shm);
 struct shm_slot *shm_slot(struct shm *shm, unsigned slot);
 
 #endif

@@ -30,6 +30,7 @@ struct worker {
     int error_fd;
     int access_fd; /* -1: none */
     bool is_draining;
+    bool is_broken;
 };
 
 static void send_to_master(const struct worker *worker, enum control_kind kind)
@@ -114,6 +115,21 @@ static void take_log(struct worker *worker, const struct control_message *messag
     worker->error_fd = message->fd;
 }
 
+/* A worker that cannot have the new CRLs must not go on with the old ones; whoever replaces it
+ * inherits the new ones from the master. */
+static void take_crls(struct worker *worker, const struct control_message *message)
+{
+    const char *problem = NULL;
+    if (!engine_set_crls(worker->engine, message->site, message->fd, &problem)) {
+        log_error("worker.crls", "slot=%u reason=\"%s\"", worker->seat->slot, problem);
+        worker->is_broken = true;
+        (void)event_base_loopbreak(worker->base);
+    } else {
+        log_info("worker.crls", "slot=%u site=%u", worker->seat->slot, message->site);
+    }
+    (void)close(message->fd);
+}
+
 static void take_message(struct worker *worker, const struct control_message *message)
 {
     if (message->kind == CONTROL_ACCEPT && !worker->is_draining)
@@ -124,6 +140,8 @@ static void take_message(struct worker *worker, const struct control_message *me
         (void)event_base_loopbreak(worker->base);
     else if (message->kind == CONTROL_LOG)
         take_log(worker, message);
+    else if (message->kind == CONTROL_CRLS)
+        take_crls(worker, message);
 }
 
 static void on_control(evutil_socket_t fd, short what, void *arg)
@@ -233,5 +251,5 @@ int worker_main(const struct process_seat *seat)
         log_error("worker.start", "slot=%u reason=\"the event loop cannot be set up\"", seat->slot);
     }
     end_loop(&worker);
-    return is_started ? EXIT_SUCCESS : EXIT_FAILURE;
+    return is_started && !worker.is_broken ? EXIT_SUCCESS : EXIT_FAILURE;
 }

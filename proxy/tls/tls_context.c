@@ -84,7 +84,7 @@ SSL_CTX *tls_context_new_common(const struct config *config)
                   SSL_CTX_set1_groups_list(ctx, groups) == 1;
     assert(is_set);
     (void)is_set;
-    /* Neither cache: a session lives in its ticket. */
+    /* Neither cache: a session lives in its ticket, or in the store (tls_stateful.c). */
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_set_num_tickets(ctx, 0); /* TLS 1.3: only after a good verdict */
     SSL_CTX_set_max_early_data(ctx, 0);
@@ -147,7 +147,9 @@ struct tls_listener *tls_listener_new(struct tls_site *const *sites, size_t coun
         keys = tls_ticket_keys_init(listener->own_keys);
     }
     listener->keys = keys;
+    listener->store = tls_ticket_keys_store(keys);
     listener->has_tickets = config->sessions.tickets != TICKETS_OFF;
+    listener->has_tickets_13 = config->sessions.tickets == TICKETS_ALL;
     uint64_t lifetime_s = config->sessions.lifetime_ms / 1000;
     listener->lifetime_s = lifetime_s < LIFETIME_MAX_S ? (int64_t)lifetime_s : LIFETIME_MAX_S;
     listener->ctx = tls_context_new_common(config);
@@ -156,7 +158,15 @@ struct tls_listener *tls_listener_new(struct tls_site *const *sites, size_t coun
         SSL_CTX_set_options(listener->ctx, SSL_OP_NO_TICKET);
     }
     tls_session_install(listener->ctx);
+    if (listener->store != NULL) {
+        tls_stateful_install(listener->ctx);
+    }
     return listener;
+}
+
+void tls_listener_use_file(struct tls_listener *listener, const struct tls_ticket_file *file)
+{
+    listener->file = file;
 }
 
 void tls_listener_free(struct tls_listener *listener)

@@ -40,18 +40,23 @@ struct tls_site; /* the context of one site */
 struct tls_site *tls_site_new(const struct tls_site_options *options, const struct config *config,
                               struct error_list *errors);
 void tls_site_free(struct tls_site *site);
+/* Another revocation generation (32 bytes, copied): sessions of the one before are not resumed. */
+void tls_site_set_revocation(struct tls_site *site, const unsigned char *revocation);
 const struct config_site *tls_site_config(const struct tls_site *site);
 /* The site's certificate (borrowed): of several the RSA one, the same for every connection. */
 X509 *tls_site_certificate(const struct tls_site *site);
 
 struct tls_ticket_keys; /* in memory all workers share, see tls_ticket.h */
+struct tls_ticket_file;
 
 struct tls_listener;
 /* sites: those on this address, in the order of the configuration (borrowed, must outlive it);
  * without SNI, or when none matches, the one without hosts is taken, else the first. keys: shared
- * ticket keys, NULL for a table of its own. */
+ * ticket keys and session store, NULL for keys of its own and no store. */
 struct tls_listener *tls_listener_new(struct tls_site *const *sites, size_t count,
                                       const struct config *config, struct tls_ticket_keys *keys);
+/* Session keys that several machines share encrypt and open tickets instead; borrowed. */
+void tls_listener_use_file(struct tls_listener *listener, const struct tls_ticket_file *file);
 void tls_listener_free(struct tls_listener *listener);
 
 /* Upstream side: verification is done by OpenSSL against ca (NULL: the system's). */

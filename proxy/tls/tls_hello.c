@@ -88,6 +88,41 @@ static bool can_resume_with_key_exchange(SSL *ssl)
            len >= 2 && modes[0] == len - 1 && memchr(modes + 1, MODE_PSK_DHE_KE, len - 1) != NULL;
 }
 
+/* RFC 8446 section 4.2.1: the site's versions and the client's list decide, whatever else is in the
+ * ClientHello. */
+static bool will_be_13(SSL *ssl, const struct tls_site *site)
+{
+    const unsigned char *bytes;
+    size_t len;
+    if (site->config->tls.max_version < TLS1_3_VERSION ||
+        SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_supported_versions, &bytes, &len) != 1 ||
+        len < 1 || bytes[0] != len - 1) {
+        return false;
+    }
+    for (size_t i = 1; i + 1 < len; i += 2) {
+        if (bytes[i] == TLS1_3_VERSION >> 8 && bytes[i + 1] == (TLS1_3_VERSION & 0xff)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* OpenSSL decides between tickets and its session callbacks by this option alone. It is set on the
+ * connection because TLS 1.2 keeps its tickets. */
+static void choose_resumption(struct tls_connection *connection, SSL *ssl)
+{
+    const struct tls_listener *listener = connection->listener;
+    if (!will_be_13(ssl, connection->site)) {
+        return;
+    }
+    connection->is_stateful = !listener->has_tickets_13;
+    connection->resumes_13 =
+        (listener->has_tickets_13 || listener->store != NULL) && can_resume_with_key_exchange(ssl);
+    if (connection->is_stateful) {
+        (void)SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    }
+}
+
 int tls_hello_on_client_hello(SSL *ssl, int *ret_alert, void *arg)
 {
     struct tls_connection *connection = tls_connection_of(ssl);
@@ -119,10 +154,11 @@ int tls_hello_on_client_hello(SSL *ssl, int *ret_alert, void *arg)
     struct tls_site *site = tls_listener_find(connection->listener, str_of(name));
     connection->is_name_known = site != NULL;
     connection->site = site != NULL ? site : connection->listener->default_site;
-    connection->allows_tickets = can_resume_with_key_exchange(ssl);
+    choose_resumption(connection, ssl);
     /* This side never turns it down, and within the handshake OpenSSL does not say. */
     connection->has_master_secret =
         SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &bytes, &len) == 1;
+    tls_late_on_client_hello(connection, ssl);
     if (!tls_site_apply(connection->site, ssl)) {
         return fail(connection, "the site's settings could not be applied", SSL_AD_INTERNAL_ERROR,
                     ret_alert);

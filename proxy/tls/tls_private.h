@@ -17,17 +17,46 @@
 #include "config/config.h"
 #include "net/transport.h"
 #include "tls/tls_context.h"
+#include "tls/tls_store.h"
 #include "tls/tls_transport.h"
 
-#define TLS_DIGEST_SIZE 32
+#define TLS_DIGEST_SIZE     32
+#define TLS_SESSION_ID_SIZE 32
+/* More certificates, or a longer one, and the session is not resumable. */
+#define TLS_PRESENTED_MAX   8
+#define TLS_STORED_CERT_MAX 8128 /* 16 pieces, see tls_store.c */
+
+enum { TLS_RECORD_RESUMABLE = 1, TLS_RECORD_ASKED = 2 };
+
+/* What a session carries of ours. In the store it lies as it is, in a ticket encoded: a machine
+ * with the same ticket keys may be another one. */
+struct tls_record {
+    unsigned flags;
+    unsigned char policy[TLS_DIGEST_SIZE];
+    unsigned char revocation[TLS_DIGEST_SIZE];
+    int64_t valid_until;
+    int64_t ends_at; /* resumptions included, a full handshake is due from then on */
+    unsigned char leaf_sha256[32];
+};
+
+struct tls_stored { /* a session in the store */
+    struct tls_record record;
+    int64_t made_at; /* seconds since 1970, as OpenSSL counts its timeout */
+    uint16_t cipher; /* its number in the protocol */
+    uint8_t secret_len;
+    uint8_t presented_count;
+    unsigned char secret[48];
+    unsigned char presented[TLS_PRESENTED_MAX][32]; /* SHA-256, leaf first */
+};
 
 struct tls_site {
     const struct config_site *config; /* borrowed */
     SSL_CTX *ctx;
     bool ask_certificate;
+    bool is_late; /* ... but not in the handshake; its sessions are never resumed */
     unsigned char policy[TLS_DIGEST_SIZE];
     unsigned char revocation[TLS_DIGEST_SIZE];
-    unsigned char session_context[TLS_DIGEST_SIZE]; /* of the policy and of ask_certificate */
+    unsigned char session_context[TLS_DIGEST_SIZE]; /* of the policy and of when it is asked */
 };
 
 struct tls_host {
@@ -42,26 +71,38 @@ struct tls_listener {
     size_t host_count;
     struct tls_site *default_site;
     struct tls_ticket_keys *keys;
-    void *own_keys; /* memory of keys when they are not shared, else NULL */
-    bool has_tickets;
+    void *own_keys;                     /* memory of keys when they are not shared, else NULL */
+    struct tls_store *store;            /* borrowed; NULL: TLS 1.3 has tickets or nothing */
+    const struct tls_ticket_file *file; /* borrowed; keys of several machines, or NULL */
+    bool has_tickets;                   /* TLS 1.2 */
+    bool has_tickets_13;
     int64_t lifetime_s;
 };
 
-struct tls_connection { /* the SSL's application data */
-    const struct tls_listener *listener;
+struct tls_connection {                        /* the SSL's application data */
+    const struct tls_listener *listener;       /* NULL on the client side */
+    struct tls_client_session *client_session; /* NULL on the server side; borrowed */
     struct transport *transport;
     struct tls_site *site; /* NULL until the first ClientHello */
     tls_session_fn session_fn;
     char *server_name;  /* owned, normalised; NULL: absent */
     const char *reason; /* why a callback of ours failed the handshake; static */
     struct text error;
-    STACK_OF(X509) * presented;       /* owned; built when first asked for */
+    STACK_OF(X509) * presented;   /* owned; built when first asked for, or by a resumption */
+    STACK_OF(X509) * found_chain; /* owned; of the stored session that was offered last */
+    struct tls_record found;      /* its record, if has_found */
+    unsigned char found_id[TLS_SESSION_ID_SIZE];
     struct tls_session_facts facts;   /* of the resumed session */
     struct tls_session_facts offered; /* of the session being made */
-    int64_t ends_at;        /* when the full handshake behind the session is too old to resume */
-    bool is_name_known;     /* the site was found by name */
-    bool allows_tickets;    /* TLS 1.3: the client can resume with a key exchange */
-    bool has_master_secret; /* TLS 1.2: the client offers the extended master secret */
+    int64_t ends_at;    /* when the full handshake behind the session is too old to resume */
+    bool is_name_known; /* the site was found by name */
+    bool is_stateful;   /* TLS 1.3 through the store, no tickets */
+    bool resumes_13;    /* TLS 1.3: either way is open, and the client can use it */
+    bool has_found;
+    bool has_master_secret;       /* TLS 1.2: the client offers the extended master secret */
+    bool has_post_handshake_auth; /* TLS 1.3: the client can be asked for a certificate late */
+    bool is_asked;                /* ... and was, or with TLS 1.2 by renegotiation */
+    bool is_answered;             /* TLS 1.3: the client's Finished after that was read */
     bool is_established;
     bool is_offered;
     bool is_refused;  /* TLS 1.2: the ticket being made must be empty */
@@ -75,6 +116,12 @@ static inline struct tls_connection *tls_connection_of(const SSL *ssl)
 {
     return SSL_get_app_data(ssl);
 }
+
+/* tls_transport.c: takes the connection and the fd over; NULL: broken, which the first handshake
+ * call says. */
+SSL *tls_transport_begin(struct transport *transport, struct event_base *base, int fd,
+                         struct tls_connection *connection, SSL_CTX *ctx, transport_cb callback,
+                         void *arg);
 
 /* What every context has in common; never NULL. */
 SSL_CTX *tls_context_new_common(const struct config *config);
@@ -95,6 +142,9 @@ MUST_USE bool tls_hello_parse_name(const unsigned char *bytes, size_t len,
 /* The site that answers to a normalised name, NULL when only the default remains. */
 struct tls_site *tls_listener_find(const struct tls_listener *listener, struct str name);
 
+/* tls_late.c: notes what the client can do. */
+void tls_late_on_client_hello(struct tls_connection *connection, SSL *ssl);
+
 /* tls_site.c: puts the site's settings on the connection. */
 MUST_USE bool tls_site_apply(struct tls_site *site, SSL *ssl);
 
@@ -102,9 +152,44 @@ MUST_USE bool tls_site_apply(struct tls_site *site, SSL *ssl);
 int tls_ticket_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                       EVP_MAC_CTX *mac, int is_encrypting);
 
+/* tls_record.c: for the connection's site and what its owner said of the session. */
+void tls_record_init(const struct tls_connection *connection, struct tls_record *ret_record);
+/* Same policy, same CRLs, nothing expired. */
+MUST_USE bool tls_record_is_current(const struct tls_record *record, const struct tls_site *site);
+/* Whether a ticket has room for the certificates. */
+MUST_USE bool tls_record_fits_ticket(const struct tls_session_facts *facts);
+/* The record and the certificates above the leaf, for a ticket; the caller frees. */
+unsigned char *tls_record_encode(const struct tls_record *record,
+                                 const struct tls_session_facts *facts, size_t *ret_len);
+/* False when the session carries no record of this program's format. */
+MUST_USE bool tls_record_decode(SSL_SESSION *session, struct tls_record *ret_record);
+/* What was presented when the session was made, leaf first (the caller's); NULL: nothing. False:
+ * damaged. */
+MUST_USE bool tls_record_decode_chain(SSL_SESSION *session, STACK_OF(X509) * *ret_chain);
+
 /* tls_session.c: makes the context ask about sessions; only listeners' contexts count. */
 void tls_session_install(SSL_CTX *ctx);
 /* After a handshake: false when a session was resumed whose record cannot be read. */
 MUST_USE bool tls_session_load(struct tls_connection *connection, SSL *ssl);
+
+/* tls_stateful.c: the callbacks of the store, on a listener's context. */
+void tls_stateful_install(SSL_CTX *ctx);
+MUST_USE bool tls_stateful_fits(const struct tls_session_facts *facts);
+MUST_USE bool tls_stateful_load(struct tls_connection *connection, SSL *ssl,
+                                struct tls_record *ret_record);
+/* Drops what was found for a session that is not in use. */
+void tls_stateful_forget(struct tls_connection *connection);
+/* RFC 8446 section 6.2: after a fatal error the session goes as well. */
+void tls_stateful_discard(struct tls_connection *connection, SSL *ssl);
+
+/* tls_store.c: presented is the chain of the session; false when it is not stored. */
+bool tls_store_put(struct tls_store *store, const unsigned char id[TLS_SESSION_ID_SIZE],
+                   struct tls_stored *stored, const struct tls_certificate *presented,
+                   size_t count);
+MUST_USE bool tls_store_get(struct tls_store *store, const unsigned char id[TLS_SESSION_ID_SIZE],
+                            struct tls_stored *ret_stored);
+void tls_store_remove(struct tls_store *store, const unsigned char id[TLS_SESSION_ID_SIZE]);
+MUST_USE bool tls_store_certificate(struct tls_store *store, const unsigned char sha256[32],
+                                    unsigned char ret_der[TLS_STORED_CERT_MAX], size_t *ret_len);
 
 #endif

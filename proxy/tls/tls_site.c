@@ -67,7 +67,7 @@ static void set_session_context(struct tls_site *site)
 {
     unsigned char bytes[TLS_DIGEST_SIZE + 1];
     memcpy(bytes, site->policy, TLS_DIGEST_SIZE);
-    bytes[TLS_DIGEST_SIZE] = site->ask_certificate ? 1 : 0;
+    bytes[TLS_DIGEST_SIZE] = site->is_late ? 2 : site->ask_certificate ? 1 : 0;
     unsigned len = 0;
     if (EVP_Digest(bytes, sizeof bytes, site->session_context, &len, EVP_sha256(), NULL) != 1) {
         abort();
@@ -93,6 +93,7 @@ struct tls_site *tls_site_new(const struct tls_site_options *options, const stru
     struct tls_site *site = xcalloc(1, sizeof *site);
     site->config = options->site;
     site->ask_certificate = options->ask_certificate;
+    site->is_late = options->ask_certificate && options->site->negotiate_late;
     memcpy(site->policy, options->policy, TLS_DIGEST_SIZE);
     memcpy(site->revocation, options->revocation, TLS_DIGEST_SIZE);
     set_session_context(site);
@@ -116,6 +117,11 @@ void tls_site_free(struct tls_site *site)
     free(site);
 }
 
+void tls_site_set_revocation(struct tls_site *site, const unsigned char *revocation)
+{
+    memcpy(site->revocation, revocation, TLS_DIGEST_SIZE);
+}
+
 const struct config_site *tls_site_config(const struct tls_site *site)
 {
     return site->config;
@@ -136,7 +142,13 @@ bool tls_site_apply(struct tls_site *site, SSL *ssl)
         return false;
     }
     const struct config_tls *tls = &site->config->tls;
-    SSL_set_verify(ssl, site->ask_certificate ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    bool asks_now = site->ask_certificate && !site->is_late;
+    SSL_set_verify(ssl, asks_now ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
+    if (site->is_late) {
+        /* A session says what its handshake asked for, and this one may yet ask: no session
+         * outlives its connection, and the second handshake of a connection is a full one. */
+        SSL_set_options(ssl, SSL_OP_NO_TICKET | SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION);
+    }
     return SSL_set_min_proto_version(ssl, tls->min_version) == 1 &&
            SSL_set_max_proto_version(ssl, tls->max_version) == 1 &&
            SSL_set_session_id_context(ssl, site->session_context, TLS_DIGEST_SIZE) == 1;

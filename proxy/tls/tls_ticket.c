@@ -14,20 +14,18 @@
 #include <openssl/params.h>
 #include <openssl/rand.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "tls/tls_private.h"
+#include "tls/tls_store.h"
+#include "tls/tls_ticket_key.h"
 
 #define KEY_COUNT    3
 #define IV_SIZE      16
 #define COPY_RETRIES 100
 
-struct ticket_key {
-    unsigned char name[16];
-    unsigned char aes[32];
-    unsigned char hmac[32];
-};
-
 struct tls_ticket_keys {
+    struct tls_store *store;   /* at the same address in every process; never changes */
     _Atomic unsigned sequence; /* odd while keys change */
     unsigned current;          /* the next is one behind it, the previous two, around */
     struct ticket_key keys[KEY_COUNT];
@@ -51,10 +49,21 @@ struct tls_ticket_keys *tls_ticket_keys_init(void *memory)
     struct tls_ticket_keys *keys = memory;
     atomic_init(&keys->sequence, 0);
     keys->current = 0;
+    keys->store = NULL;
     for (size_t i = 0; i < KEY_COUNT; i++) {
         make_key(&keys->keys[i]);
     }
     return keys;
+}
+
+void tls_ticket_keys_set_store(struct tls_ticket_keys *keys, struct tls_store *store)
+{
+    keys->store = store;
+}
+
+struct tls_store *tls_ticket_keys_store(const struct tls_ticket_keys *keys)
+{
+    return keys->store;
 }
 
 static void begin_change(struct tls_ticket_keys *keys)
@@ -78,6 +87,7 @@ void tls_ticket_keys_rotate(struct tls_ticket_keys *keys)
     keys->current = (keys->current + 1) % KEY_COUNT;
     end_change(keys);
     OPENSSL_cleanse(&fresh, sizeof fresh);
+    tls_store_expire(keys->store, clock_wall_s());
 }
 
 void tls_ticket_keys_cleanse(struct tls_ticket_keys *keys)
@@ -85,6 +95,7 @@ void tls_ticket_keys_cleanse(struct tls_ticket_keys *keys)
     begin_change(keys);
     OPENSSL_cleanse(keys->keys, sizeof keys->keys);
     end_change(keys);
+    tls_store_cleanse(keys->store);
 }
 
 /* An untorn copy; false when the writer died in the middle of a change. */
@@ -115,10 +126,9 @@ static bool set_keys(const struct ticket_key *key, const unsigned char *iv, EVP_
 
 /* Returns what SSL_CTX_set_tlsext_ticket_key_evp_cb(3) asks for: 1 done, 2 done but the key is on
  * its way out, 0 no such key (or: make no ticket), -1 failure. */
-static int seal(const struct tls_ticket_keys *keys, unsigned char *name, unsigned char *iv,
+static int seal(const struct ticket_key *key, unsigned char *name, unsigned char *iv,
                 EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
-    const struct ticket_key *key = &keys->keys[keys->current];
     if (RAND_bytes(iv, IV_SIZE) != 1) {
         return -1;
     }
@@ -126,12 +136,17 @@ static int seal(const struct tls_ticket_keys *keys, unsigned char *name, unsigne
     return set_keys(key, iv, cipher, mac, 1) ? 1 : -1;
 }
 
+static bool is_named(const struct ticket_key *key, const unsigned char *name)
+{
+    return CRYPTO_memcmp(name, key->name, sizeof key->name) == 0;
+}
+
 static int unseal(const struct tls_ticket_keys *keys, const unsigned char *name,
                   const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
     for (unsigned i = 0; i < KEY_COUNT; i++) {
         const struct ticket_key *key = &keys->keys[(keys->current + i) % KEY_COUNT];
-        if (CRYPTO_memcmp(name, key->name, sizeof key->name) != 0) {
+        if (!is_named(key, name)) {
             continue;
         }
         if (!set_keys(key, iv, cipher, mac, 0)) {
@@ -142,18 +157,38 @@ static int unseal(const struct tls_ticket_keys *keys, const unsigned char *name,
     return 0;
 }
 
+/* Any key but the first is being replaced. */
+static int unseal_from_file(const struct tls_ticket_file *file, const unsigned char *name,
+                            const unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
+{
+    for (size_t i = 0; i < file->count; i++) {
+        if (is_named(&file->keys[i], name)) {
+            int known = i == 0 ? 1 : 2;
+            return set_keys(&file->keys[i], iv, cipher, mac, 0) ? known : -1;
+        }
+    }
+    return 0;
+}
+
 int tls_ticket_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                       EVP_MAC_CTX *mac, int is_encrypting)
 {
     const struct tls_connection *connection = tls_connection_of(ssl);
+    const struct tls_ticket_file *file = connection->listener->file;
     struct tls_ticket_keys copy;
     /* RFC 5077 section 3.3: an empty ticket says that there is none after all. */
-    if ((is_encrypting && connection->is_refused) ||
-        !copy_keys(connection->listener->keys, &copy)) {
+    if (is_encrypting && connection->is_refused) {
         return 0;
     }
-    int status =
-        is_encrypting ? seal(&copy, name, iv, cipher, mac) : unseal(&copy, name, iv, cipher, mac);
+    if (file != NULL) {
+        return is_encrypting ? seal(&file->keys[0], name, iv, cipher, mac)
+                             : unseal_from_file(file, name, iv, cipher, mac);
+    }
+    if (!copy_keys(connection->listener->keys, &copy)) {
+        return 0;
+    }
+    int status = is_encrypting ? seal(&copy.keys[copy.current], name, iv, cipher, mac)
+                               : unseal(&copy, name, iv, cipher, mac);
     OPENSSL_cleanse(&copy, sizeof copy);
     return status;
 }

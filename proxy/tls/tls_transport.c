@@ -11,6 +11,7 @@
 
 #include "base/mem.h"
 #include "tls/tls_error.h"
+#include "tls/tls_intern.h"
 #include "tls/tls_private.h"
 
 static enum transport_result broken(struct transport *transport, const char *reason)
@@ -34,8 +35,12 @@ static enum transport_result ended(struct transport *transport)
     if (!connection->is_established) {
         return broken(transport, "the peer closed the connection during the handshake");
     }
-    /* RFC 8446 section 6.1: an end without close_notify may be somebody else's doing. */
+    /* RFC 8446 section 6.1: an end without close_notify may be somebody else's doing. Of a server's
+     * answer it may be the only sign that something is missing. */
     connection->is_truncated = !connection->has_goodbye;
+    if (connection->is_truncated && connection->listener == NULL) {
+        return broken(transport, "the peer closed without close_notify");
+    }
     return TRANSPORT_EOF;
 }
 
@@ -64,6 +69,7 @@ static enum transport_result result_of(struct transport *transport, int status,
         transport->error_number = error_number;
         return broken(transport, strerrordesc_np(error_number));
     default:
+        tls_stateful_discard(connection, transport->tls);
         return broken(transport, connection->reason);
     }
 }
@@ -88,15 +94,18 @@ static enum transport_result tls_handshake(struct transport *transport)
         return TRANSPORT_ERROR;
     }
     prepare_call();
+    tls_intern_begin();
     int status = SSL_do_handshake(transport->tls);
+    tls_intern_end();
     enum transport_result result = result_of(transport, status, &needs_write);
     transport->read_needs_write = result == TRANSPORT_AGAIN && needs_write;
     transport->write_needs_read = result == TRANSPORT_AGAIN && !needs_write;
     if (result == TRANSPORT_OK && !connection->is_established) {
         connection->is_established = true;
-        if (!tls_session_load(connection, transport->tls)) {
+        if (connection->listener != NULL && !tls_session_load(connection, transport->tls)) {
             return broken(transport, "a resumed session without a record");
         }
+        tls_stateful_forget(connection);
     }
     return result;
 }
@@ -166,6 +175,7 @@ static void tls_clear(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
     sk_X509_pop_free(connection->presented, X509_free);
+    tls_stateful_forget(connection);
     SSL_free(transport->tls);
     free(connection->server_name);
     text_clear(&connection->error);
@@ -184,24 +194,34 @@ static const struct transport_ops TLS_OPS = {
     .clear = tls_clear,
 };
 
+SSL *tls_transport_begin(struct transport *transport, struct event_base *base, int fd,
+                         struct tls_connection *connection, SSL_CTX *ctx, transport_cb callback,
+                         void *arg)
+{
+    connection->transport = transport;
+    transport_init(transport, &TLS_OPS, base, fd, callback, arg);
+    transport->tls_connection = connection;
+    ERR_clear_error();
+    SSL *ssl = SSL_new(ctx);
+    transport->tls = ssl;
+    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || SSL_set_app_data(ssl, connection) != 1) {
+        (void)broken(transport, NULL); /* the first handshake call says so */
+        return NULL;
+    }
+    return ssl;
+}
+
 void tls_transport_init_server(struct transport *transport, struct event_base *base, int fd,
                                const struct tls_listener *listener, transport_cb callback,
                                tls_session_fn session_fn, void *arg)
 {
     struct tls_connection *connection = xcalloc(1, sizeof *connection);
     connection->listener = listener;
-    connection->transport = transport;
     connection->session_fn = session_fn;
-    transport_init(transport, &TLS_OPS, base, fd, callback, arg);
-    transport->tls_connection = connection;
-    ERR_clear_error();
-    SSL *ssl = SSL_new(listener->ctx);
-    transport->tls = ssl;
-    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || SSL_set_app_data(ssl, connection) != 1) {
-        (void)broken(transport, NULL); /* the first handshake call says so */
-        return;
+    SSL *ssl = tls_transport_begin(transport, base, fd, connection, listener->ctx, callback, arg);
+    if (ssl != NULL) {
+        SSL_set_accept_state(ssl);
     }
-    SSL_set_accept_state(ssl);
 }
 
 struct tls_site *tls_transport_site(const struct transport *transport)
@@ -224,26 +244,29 @@ const struct tls_session_facts *tls_transport_session_facts(const struct transpo
 
 X509 *tls_transport_peer_leaf(const struct transport *transport)
 {
-    return SSL_get0_peer_certificate(transport->tls);
+    const struct tls_connection *connection = transport->tls_connection;
+    return connection->presented != NULL ? sk_X509_value(connection->presented, 0)
+                                         : SSL_get0_peer_certificate(transport->tls);
 }
 
 STACK_OF(X509) * tls_transport_peer_chain(const struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
-    X509 *leaf = tls_transport_peer_leaf(transport);
-    if (leaf == NULL || tls_transport_is_resumed(transport)) {
+    if (connection->presented != NULL || tls_transport_is_resumed(transport)) {
+        return connection->presented;
+    }
+    X509 *leaf = SSL_get0_peer_certificate(transport->tls);
+    if (leaf == NULL) {
         return NULL;
     }
-    if (connection->presented == NULL) {
-        /* On the server side OpenSSL's chain starts above the leaf. */
-        STACK_OF(X509) *above = SSL_get_peer_cert_chain(transport->tls);
-        STACK_OF(X509) *chain = above == NULL ? sk_X509_new_null() : X509_chain_up_ref(above);
-        if (chain != NULL && X509_up_ref(leaf) == 1) {
-            (void)sk_X509_unshift(chain, leaf);
-        }
-        connection->presented = chain;
+    /* On the server side OpenSSL's chain starts above the leaf. */
+    STACK_OF(X509) *above = SSL_get_peer_cert_chain(transport->tls);
+    STACK_OF(X509) *chain = above == NULL ? sk_X509_new_null() : X509_chain_up_ref(above);
+    if (chain != NULL && X509_up_ref(leaf) == 1 && sk_X509_unshift(chain, leaf) == 0) {
+        X509_free(leaf);
     }
-    return connection->presented;
+    connection->presented = chain;
+    return chain;
 }
 
 bool tls_transport_was_truncated(const struct transport *transport)

@@ -13,11 +13,23 @@
 #include "net/transport.h"
 #include "tls/tls_context.h"
 
+struct tls_certificate {
+    const unsigned char *der;
+    size_t len;
+    const unsigned char *sha256; /* 32 bytes */
+};
+
 /* What a session carries from a full handshake to its resumptions. Only sessions with a good
  * verdict are ever resumable. */
 struct tls_session_facts {
     int64_t valid_until;           /* seconds since 1970: not resumed from then on */
     unsigned char leaf_sha256[32]; /* all zero: the client presented no certificate */
+    /* From session_fn only: everything the client presented, leaf first, kept by the owner until
+     * the connection ends. */
+    const struct tls_certificate *presented;
+    size_t presented_count;
+    /* The revocation generation it was resumed under; set by this layer. */
+    unsigned char revocation[32];
 };
 
 /* Asked when a session is about to be made resumable, after the client's certificate arrived
@@ -40,11 +52,25 @@ bool tls_transport_is_resumed(const struct transport *transport);
 const struct tls_session_facts *tls_transport_session_facts(const struct transport *transport);
 /* The client's leaf (borrowed), or NULL: none presented. Also there after a resumption. */
 X509 *tls_transport_peer_leaf(const struct transport *transport);
-/* What was presented, leaf first (borrowed); NULL after a resumption or without a certificate. */
+/* What was presented, leaf first (borrowed), in this handshake or, after a resumption, in the full
+ * one behind it; NULL without a certificate. */
 STACK_OF(X509) * tls_transport_peer_chain(const struct transport *transport);
-/* TLS 1.3: sends one session ticket with the next bytes written. Call once, after a good verdict
- * (or without a certificate where none is required). TLS 1.2: does nothing. */
+/* TLS 1.3: stores the session and sends one ticket with the next bytes written. Call once, after a
+ * good verdict (or without a certificate where none is required). TLS 1.2: does nothing. */
 void tls_transport_offer_session(struct transport *transport);
+bool tls_transport_is_tls13(const struct transport *transport);
+/* The site asks for the certificate late: the handshake asks for none, and no session of it is
+ * resumable (tls_transport_offer_session does nothing). */
+bool tls_transport_is_late(const struct transport *transport);
+/* The client can be asked: TLS 1.3 with post_handshake_auth, TLS 1.2 with secure renegotiation, and
+ * only once a connection. */
+bool tls_transport_can_ask(const struct transport *transport);
+/* Begins to ask; false when that failed and the connection is lost. Then transport_handshake()
+ * until OK sends the question, and transport_read() reads the answer among what else the client
+ * sends. */
+bool tls_transport_ask(struct transport *transport);
+/* After tls_transport_ask(): the answer is complete, and leaf and chain are the client's. */
+bool tls_transport_is_answered(struct transport *transport);
 /* True when the stream ended (TRANSPORT_EOF) without close_notify: what was read may be cut short.
  * The connection can still be written to. */
 bool tls_transport_was_truncated(const struct transport *transport);

@@ -123,15 +123,18 @@ class Authority(Certificate):
         other = super().tampered()
         return Authority(other.certificate, other.key, other.issuer)
 
-    def crl(self, revoked=(), since=-1, until=30, reasons=None, signer=None):
-        """A PEM CRL; revoked are certificates, since and until count days from now."""
+    def crl(self, revoked=(), since=-1, until=30, reasons=None, signer=None, number=1, base=None):
+        """A PEM CRL; revoked are certificates, since and until count days from now. base: the
+        number of the complete CRL that this delta builds on."""
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(self.certificate.subject)
             .last_update(now() + since * DAY)
             .next_update(now() + until * DAY)
-            .add_extension(x509.CRLNumber(1), critical=False)
+            .add_extension(x509.CRLNumber(number), critical=False)
         )
+        if base is not None:
+            builder = builder.add_extension(x509.DeltaCRLIndicator(base), critical=True)
         for one in revoked:
             entry = x509.RevokedCertificateBuilder().serial_number(one.serial)
             entry = entry.revocation_date(now() + since * DAY)
@@ -140,6 +143,35 @@ class Authority(Certificate):
             builder = builder.add_revoked_certificate(entry.build())
         crl = builder.sign((signer or self).key, hashes.SHA256())
         return crl.public_bytes(serialization.Encoding.PEM).decode()
+
+    def huge_crl(self, count, revoked=()):
+        """A DER CRL with that many entries beside the revoked ones, put together by hand because
+        the library needs minutes. The key must be an EC key."""
+        empty = x509.load_pem_x509_crl(self.crl().encode())
+        date = b"\x17\x0d250101000000Z"
+        entries = [_der(0x30, _der(0x02, number.to_bytes(17, "big")) + date)
+                   for number in [one.serial for one in revoked]]
+        # 17 octets, the first of them 1, spread by an odd multiplier: none is given twice.
+        entries += [b"\x30\x22\x02\x11\x01" + (i * 0x9e3779b97f4a7c15f39cc0605cedc835 & MASK)
+                    .to_bytes(16, "big") + date for i in range(count)]
+        algorithm = bytes.fromhex("300a06082a8648ce3d040302")  # ecdsa-with-SHA256
+        times = b"".join(b"\x17\x0d" + when.strftime("%y%m%d%H%M%SZ").encode()
+                         for when in (now() - DAY, now() + 30 * DAY))
+        signed = _der(0x30, b"\x02\x01\x01" + algorithm + empty.issuer.public_bytes() + times +
+                      _der(0x30, b"".join(entries)))
+        signature = self.key.sign(signed, ec.ECDSA(hashes.SHA256()))
+        return _der(0x30, signed + algorithm + _der(0x03, b"\0" + signature))
+
+
+MASK = (1 << 128) - 1
+
+
+def _der(tag, content):
+    size = len(content)
+    if size < 0x80:
+        return bytes((tag, size)) + content
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(octets))) + octets + content
 
 
 def _usage(**bits):

@@ -410,3 +410,21 @@ def test_as_root_the_workers_are_somebody_else(start, basics):
         assert "0" not in re.search(r"^Uid:\s+(.*)$", status, re.M).group(1).split()
         assert re.search(r"^NoNewPrivs:\s+1$", status, re.M)
         assert re.search(r"^CapEff:\s+0+$", status, re.M)
+
+
+def test_a_handshake_begun_before_a_change_of_trust_is_not_judged_by_the_old(start, basics):
+    """Whatever starts after the switch is judged by the new policy, or sent away."""
+    proxy = start(site(basics))
+    raw = tlsclient.tcp(proxy)
+    port = proxy.address()[1]
+    proxy.configure(configuration(site(basics, trust={"root": [basics.path("outside-root.pem")]},
+                                       bindings=[f"https://127.0.0.1:{port}"])))
+    proxy.reload()
+    context = tlsclient.context(basics.alice)
+    try:
+        with context.wrap_socket(raw, server_hostname="server.test") as stream:
+            stream.sendall(b"GET /old HTTP/1.1\r\nHost: server.test\r\n\r\n")
+            answer = stream.recv(65536)
+    except OSError:
+        answer = b""
+    assert b" 200 " not in answer.split(b"\r\n")[0]

@@ -529,7 +529,7 @@ http {{
     server {{
         listen 127.0.0.1:{port}; root {folder};
         location /put/ {{ proxy_pass http://127.0.0.1:{port}/discard/; }}
-        location /discard/ {{ return 200 "$http_content_length"; }}
+        location /discard/ {{ return 200 "$http_content_length $http_client_cert"; }}
         location = /hello {{ return 200 "hello"; }}
     }}
 }}""")

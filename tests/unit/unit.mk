@@ -2,3 +2,5 @@
 
 $(filter $(BUILD)/unit/auth/%,$(UNIT)): $(BUILD)/obj/tests/unit/auth/make_cert.o
 $(BUILD)/unit/auth/%: LDLIBS := $(LIB) $(LDLIBS)
+$(BUILD)/unit/process/test_crl_watch: $(BUILD)/obj/tests/unit/auth/make_cert.o
+$(BUILD)/unit/process/test_crl_watch: LDLIBS := $(LIB) $(LDLIBS)

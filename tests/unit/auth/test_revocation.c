@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include <openssl/pem.h>
 
-#include "auth/crl_index.h"
+#include "auth/crl.h"
 #include "auth/revocation.h"
 #include "base/clock.h"
 #include "unit/auth/make_cert.h"

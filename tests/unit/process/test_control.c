@@ -22,6 +22,7 @@ static const struct control_message SAMPLES[] = {
      .fd = -1},
     {.kind = CONTROL_STOP, .process = PROCESS_WORKER, .slot = 2, .fd = -1},
     {.kind = CONTROL_LOG, .process = PROCESS_WORKER, .log = CONTROL_LOG_ACCESS, .fd = -1},
+    {.kind = CONTROL_CRLS, .process = PROCESS_WORKER, .slot = 5, .site = UINT32_MAX, .fd = -1},
 };
 #define SAMPLE_COUNT (sizeof SAMPLES / sizeof SAMPLES[0])
 
@@ -39,6 +40,7 @@ START_TEST(decodes_what_it_encodes)
         ck_assert(message.grace_ms == SAMPLES[i].grace_ms);
         ck_assert(message.deadline_ms == SAMPLES[i].deadline_ms);
         ck_assert_int_eq(message.log, SAMPLES[i].log);
+        ck_assert_uint_eq(message.site, SAMPLES[i].site);
         ck_assert_int_eq(message.fd, -1);
         control_encode(&message, again);
         ck_assert_mem_eq(bytes, again, sizeof bytes);
@@ -77,7 +79,7 @@ START_TEST(rejects_messages_that_are_not_exactly_right)
         {0, 'X', 0},               /* not ours */
         {3, '2', 0},               /* another version */
         {4, 0, 0},                 /* no kind */
-        {4, CONTROL_LOG + 1, 0},   /* unknown kind */
+        {4, CONTROL_CRLS + 1, 0},  /* unknown kind */
         {4, 255, 0},               /* unknown kind */
         {5, 0, 0},                 /* no process kind */
         {5, 3, 0},                 /* unknown process kind */
@@ -85,8 +87,9 @@ START_TEST(rejects_messages_that_are_not_exactly_right)
         {6, CONTROL_LOG_NONE, 6},  /* no log where one belongs */
         {6, 3, 6},                 /* unknown log */
         {7, 1, 0},                 /* reserved */
-        {12, 1, 0},                /* reserved */
-        {15, 1, 4},                /* reserved */
+        {12, 1, 0},                /* a site where none belongs */
+        {15, 1, 4},                /* a site where none belongs */
+        {6, CONTROL_LOG_ERROR, 7}, /* CRLs are no log */
         {16, 1, 0},                /* a grace where none belongs */
         {31, 1, 5},                /* a deadline where none belongs */
     };

@@ -138,7 +138,7 @@ static struct generation *begin(enum behaviour behaviour)
     static struct fixture storage;
     fixture = &storage;
     fixture->base = event_base_new();
-    fixture->shm = shm_new(0, SLOTS);
+    fixture->shm = shm_new(0, 0, SLOTS);
     fixture->child = evsignal_new(fixture->base, SIGCHLD, on_child, NULL);
     (void)event_add(fixture->child, NULL);
     struct generation_options options = {

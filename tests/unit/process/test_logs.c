@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "observe/access_log.h"
 #include "process/logs.h"
@@ -201,6 +202,78 @@ START_TEST(knows_the_journal_by_device_and_inode)
 }
 END_TEST
 
+#define NEW_YEAR_MS INT64_C(1767225600000) /* 2026-01-01T00:00:00Z */
+
+START_TEST(a_daily_log_goes_on_in_a_new_file_at_midnight_utc)
+{
+    struct logs logs;
+    struct error_list errors = {0};
+    char *error_path = path_of("error");
+    char *access_path = path_of("u_ex.log");
+    char *before = path_of("u_ex251231.log");
+    char *after = path_of("u_ex260101.log");
+    struct config config = make_config(error_path, access_path);
+    config.log.access_daily = true;
+    clock_freeze(NEW_YEAR_MS - 1);
+    ck_assert(logs_open(&config, ACCESS_STATUS, &logs, &errors));
+    ck_assert(!logs_rotate(&logs, &errors));
+    ck_assert_int_eq(access(before, F_OK), 0);
+    clock_freeze(NEW_YEAR_MS);
+    ck_assert(logs_rotate(&logs, &errors));
+    ck_assert_uint_eq(count_of(after, "#Date: 2026-01-01 00:00:00"), 1);
+    struct stat status;
+    ck_assert_int_eq(fstat(logs.access_fd, &status), 0);
+    ck_assert_uint_eq(status.st_mode & 0777U, 0640);
+    ck_assert(!logs_rotate(&logs, &errors));
+    logs_reopen(&logs, &errors);
+    ck_assert_uint_eq(count_of(after, "#Date"), 1);
+    ck_assert_uint_eq(errors.count, 0);
+    logs_close(&logs);
+    clock_freeze(-1);
+    (void)unlink(before);
+    (void)unlink(after);
+    free(error_path);
+    free(access_path);
+    free(before);
+    free(after);
+}
+END_TEST
+
+START_TEST(what_is_not_daily_is_not_rotated)
+{
+    struct logs logs;
+    struct error_list errors = {0};
+    char *error_path = path_of("error");
+    char *access_path = path_of("access");
+    struct config config = make_config(error_path, access_path);
+    clock_freeze(NEW_YEAR_MS - 1);
+    ck_assert(logs_open(&config, ACCESS_STATUS, &logs, &errors));
+    clock_freeze(NEW_YEAR_MS);
+    ck_assert(!logs_rotate(&logs, &errors));
+    logs_close(&logs);
+    clock_freeze(-1);
+    free(error_path);
+    free(access_path);
+}
+END_TEST
+
+START_TEST(only_the_format_of_iis_has_a_header)
+{
+    struct logs logs;
+    struct error_list errors = {0};
+    char *error_path = path_of("error");
+    char *access_path = path_of("access");
+    struct config config = make_config(error_path, access_path);
+    config.log.access_format = ACCESS_FORMAT_JSON;
+    ck_assert(logs_open(&config, ACCESS_STATUS, &logs, &errors));
+    logs_write_header(&logs);
+    ck_assert_uint_eq(count_of(access_path, "#"), 0);
+    logs_close(&logs);
+    free(error_path);
+    free(access_path);
+}
+END_TEST
+
 START_TEST(a_reload_needs_a_header_when_the_columns_change)
 {
     char one[] = "/a";
@@ -235,6 +308,9 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, what_cannot_be_reopened_stays_open);
     tcase_add_test(tcase, a_pipe_on_stdout_never_blocks_and_keeps_its_own_flags);
     tcase_add_test(tcase, knows_the_journal_by_device_and_inode);
+    tcase_add_test(tcase, a_daily_log_goes_on_in_a_new_file_at_midnight_utc);
+    tcase_add_test(tcase, what_is_not_daily_is_not_rotated);
+    tcase_add_test(tcase, only_the_format_of_iis_has_a_header);
     tcase_add_test(tcase, a_reload_needs_a_header_when_the_columns_change);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -11,10 +11,12 @@ START_TEST(keeps_keys_and_slots_apart_whatever_their_sizes)
 {
     static const struct {
         size_t keys;
+        size_t store;
         unsigned slots;
-    } CASES[] = {{0, 1}, {1, 1}, {63, 3}, {64, 2}, {65, 256}, {5000, 64}};
+    } CASES[] = {{0, 0, 1},  {1, 1, 1},       {63, 64, 3},
+                 {64, 0, 2}, {65, 4097, 256}, {5000, 1000000, 64}};
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-        struct shm *shm = shm_new(CASES[i].keys, CASES[i].slots);
+        struct shm *shm = shm_new(CASES[i].keys, CASES[i].store, CASES[i].slots);
         ck_assert_ptr_nonnull(shm);
         ck_assert_uint_eq(shm->version, SHM_VERSION);
         unsigned char *keys = shm_keys(shm);
@@ -22,8 +24,11 @@ START_TEST(keeps_keys_and_slots_apart_whatever_their_sizes)
         unsigned char *end = (unsigned char *)(shm_slot(shm, CASES[i].slots - 1) + 1);
         ck_assert((uintptr_t)keys % 64 == 0 && (uintptr_t)first % 64 == 0);
         ck_assert(keys >= (unsigned char *)(shm + 1) && keys + CASES[i].keys <= first);
-        ck_assert(end <= (unsigned char *)shm + shm->size);
+        unsigned char *store = shm_store(shm);
+        ck_assert((uintptr_t)store % 64 == 0 && store >= end);
+        ck_assert(store + CASES[i].store <= (unsigned char *)shm + shm->size);
         memset(keys, 0xff, CASES[i].keys);
+        memset(store, 0xff, CASES[i].store);
         for (unsigned slot = 0; slot < CASES[i].slots; slot++)
             ck_assert_int_eq(shm_slot(shm, slot)->pid, 0);
         shm_free(shm);
@@ -34,7 +39,7 @@ END_TEST
 
 START_TEST(is_the_same_memory_in_every_process)
 {
-    struct shm *shm = shm_new(32, 2);
+    struct shm *shm = shm_new(32, 0, 2);
     ck_assert_ptr_nonnull(shm);
     pid_t pid = fork();
     if (pid == 0) {
@@ -52,7 +57,7 @@ END_TEST
 /* A core dump of a worker must not hold the ticket keys. */
 START_TEST(is_left_out_of_core_dumps)
 {
-    struct shm *shm = shm_new(32, 1);
+    struct shm *shm = shm_new(32, 0, 1);
     char wanted[32];
     char line[256];
     bool is_here = false;

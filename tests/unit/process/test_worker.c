@@ -25,6 +25,7 @@ struct board {        /* shared with the worker */
     _Atomic int drains;
     _Atomic int frees;
     _Atomic int log_changes;
+    _Atomic int crl_changes;
     _Atomic uint64_t grace_ms;
     _Atomic uint64_t deadline_ms;
     _Atomic int own_listener;    /* 1 when this slot's socket is open, else -1 */
@@ -95,6 +96,17 @@ void engine_set_access_log(struct engine *engine, int fd)
 {
     (void)engine;
     board->log_changes += write(fd, "x", 1) == 1;
+}
+
+/* Site 7 is none, as in an engine that was told nonsense. */
+bool engine_set_crls(struct engine *engine, size_t site, int fd, const char **ret_problem)
+{
+    (void)engine;
+    *ret_problem = "no such site";
+    if (site == 7)
+        return false;
+    board->crl_changes += write(fd, "c", 1) == 1;
+    return true;
 }
 
 void engine_free(struct engine *engine)
@@ -260,6 +272,35 @@ START_TEST(writes_to_the_log_it_is_handed)
 }
 END_TEST
 
+START_TEST(takes_crls_and_closes_what_they_came_in)
+{
+    int fds[2];
+    char byte = 0;
+    prepare_board();
+    start_accepting_worker(0);
+    ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+    tell((struct control_message){.kind = CONTROL_CRLS, .site = 3, .fd = fds[1]});
+    (void)close(fds[1]);
+    ck_assert_int_eq(read(fds[0], &byte, 1), 1);
+    ck_assert_int_eq(byte, 'c');
+    ck_assert_int_eq(read(fds[0], &byte, 1), 0);
+    tell((struct control_message){.kind = CONTROL_STOP, .fd = -1});
+    expect_exit(EXIT_SUCCESS);
+    ck_assert_int_eq(board->crl_changes, 1);
+}
+END_TEST
+
+/* Going on with CRLs that were replaced would let a revoked client in. */
+START_TEST(ends_when_it_cannot_use_the_crls)
+{
+    prepare_board();
+    start_accepting_worker(0);
+    tell((struct control_message){.kind = CONTROL_CRLS, .site = 7, .fd = STDERR_FILENO});
+    expect_exit(EXIT_FAILURE);
+    ck_assert_int_eq(board->frees, 1);
+}
+END_TEST
+
 START_TEST(says_nothing_when_it_cannot_start)
 {
     struct control_message message;
@@ -300,6 +341,8 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, a_stop_after_a_drain_is_the_shorter_deadline);
     tcase_add_test(tcase, writes_to_the_log_it_is_handed);
     tcase_add_test(tcase, says_nothing_when_it_cannot_start);
+    tcase_add_test(tcase, takes_crls_and_closes_what_they_came_in);
+    tcase_add_test(tcase, ends_when_it_cannot_use_the_crls);
     tcase_add_test(tcase, has_given_root_up_before_the_engine_exists);
     suite_add_tcase(suite, tcase);
     return suite;

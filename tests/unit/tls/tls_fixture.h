@@ -21,6 +21,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "tls/tls_context.h"
+#include "tls/tls_store.h"
 #include "tls/tls_ticket.h"
 #include "tls/tls_transport.h"
 #include "unit/unit.h"
@@ -153,7 +154,18 @@ struct world {
     size_t count;
     struct tls_listener *listener;
     struct tls_ticket_keys *keys;
+    struct tls_store *store;
 };
+
+enum { STORED_SESSIONS = 100 };
+
+/* A store that is empty. */
+static inline void world_new_store(struct world *world)
+{
+    free(world->store);
+    world->store = tls_store_init(xcalloc(1, tls_store_size(STORED_SESSIONS)), STORED_SESSIONS);
+    tls_ticket_keys_set_store(world->keys, world->store);
+}
 
 static inline void world_open(struct world *world)
 {
@@ -163,6 +175,7 @@ static inline void world_open(struct world *world)
     world->config.sessions.lifetime_ms = 7200000;
     world->config.sessions.tickets = TICKETS_TLS12;
     world->keys = tls_ticket_keys_init(xcalloc(1, tls_ticket_keys_size()));
+    world_new_store(world);
     files_open(&world->files);
 }
 
@@ -241,11 +254,14 @@ static inline void world_close(struct world *world)
     }
     tls_ticket_keys_cleanse(world->keys);
     free(world->keys);
+    free(world->store);
     files_close(&world->files);
     errors_clear(&world->errors);
     event_base_free(world->base);
     clock_freeze(-1);
 }
+
+enum { PRESENTED_MAX = 20 };
 
 /* One connection: the server is a transport, the client plain OpenSSL. */
 struct link {
@@ -261,9 +277,27 @@ struct link {
     size_t read_size;  /* bytes the server asks for at a time */
     unsigned calls;
     bool closes;
+    struct tls_certificate presented[PRESENTED_MAX]; /* what session_fn tells; DER owned */
+    unsigned char digests[PRESENTED_MAX][32];
+    size_t presented_count;
     char received[65536];
     size_t received_len;
 };
+
+static inline void link_note_presented(struct link *link)
+{
+    const STACK_OF(X509) *chain = tls_transport_peer_chain(&link->server);
+    int count = chain == NULL || link->presented_count > 0 ? 0 : sk_X509_num(chain);
+    for (int i = 0; i < count; i++) {
+        unsigned char *der = NULL;
+        int len = i2d_X509(sk_X509_value(chain, i), &der);
+        ck_assert_int_gt(len, 0);
+        ck_assert_int_eq(EVP_Digest(der, (size_t)len, link->digests[i], NULL, EVP_sha256(), NULL),
+                         1);
+        link->presented[i] = (struct tls_certificate){der, (size_t)len, link->digests[i]};
+        link->presented_count++;
+    }
+}
 
 static inline bool link_on_session(struct transport *transport, void *arg,
                                    struct tls_session_facts *ret_facts)
@@ -279,6 +313,9 @@ static inline bool link_on_session(struct transport *transport, void *arg,
         ck_assert_int_eq(X509_digest(leaf, EVP_sha256(), ret_facts->leaf_sha256, &len), 1);
     }
     ret_facts->leaf_sha256[31] ^= link->is_confused;
+    link_note_presented(link);
+    ret_facts->presented = link->presented;
+    ret_facts->presented_count = link->presented_count;
     ret_facts->valid_until = clock_wall_s() + link->valid_for;
     return true;
 }
@@ -370,6 +407,13 @@ static inline void link_close(struct link *link)
     SSL_free(link->client);
     (void)close(fd);
     transport_close(&link->server);
+    for (size_t i = 0; i < link->presented_count; i++) {
+        union {
+            const unsigned char *bytes;
+            void *owned;
+        } der = {.bytes = link->presented[i].der};
+        OPENSSL_free(der.owned);
+    }
     ERR_clear_error();
 }
 

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+#include "tls/tls_client.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "net/addr.h"
+#include "tls/tls_error.h"
+#include "tls/tls_private.h"
+
+struct tls_client {
+    SSL_CTX *ctx;
+};
+
+/* ---- authorities -------------------------------------------------------------------------- */
+
+/* PEM, or one certificate in DER; returns how many there were, -1: something that is not one. */
+static int read_certificates(BIO *bio, X509_STORE *store)
+{
+    int count = 0;
+    X509 *cert;
+    ERR_clear_error();
+    while ((cert = PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL)) != NULL) {
+        (void)X509_STORE_add_cert(store, cert);
+        X509_free(cert);
+        count++;
+    }
+    unsigned long code = ERR_peek_last_error();
+    bool is_end = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+    ERR_clear_error();
+    if (!is_end || count > 0)
+        return is_end ? count : -1;
+    (void)BIO_reset(bio);
+    cert = d2i_X509_bio(bio, NULL);
+    ERR_clear_error();
+    if (cert == NULL)
+        return 0;
+    (void)X509_STORE_add_cert(store, cert);
+    X509_free(cert);
+    return 1;
+}
+
+static void add_file(X509_STORE *store, const char *path, struct mark mark,
+                     struct error_list *errors)
+{
+    struct stat info;
+    BIO *bio = NULL;
+    /* A named pipe must not hold up the start. */
+    if (stat(path, &info) == 0 && S_ISREG(info.st_mode))
+        bio = BIO_new_file(path, "re");
+    if (bio == NULL) {
+        errors_add(errors, mark, "cannot read %s: %s", path,
+                   errno != 0 ? strerrordesc_np(errno) : "not a regular file");
+        ERR_clear_error();
+        return;
+    }
+    int count = read_certificates(bio, store);
+    BIO_free(bio);
+    if (count <= 0)
+        errors_add(errors, mark, "%s: %s", path,
+                   count == 0 ? "no certificate in it" : "a certificate that cannot be read");
+}
+
+static int is_certificate_file(const struct dirent *entry)
+{
+    static const char *const ENDINGS[] = {".pem", ".crt", ".cer", ".der"};
+    for (size_t i = 0; i < sizeof ENDINGS / sizeof ENDINGS[0]; i++) {
+        if (entry->d_name[0] != '.' &&
+            str_ends_with_icase(str_of(entry->d_name), str_of(ENDINGS[i])))
+            return 1;
+    }
+    return 0;
+}
+
+static void add_folder(X509_STORE *store, const char *path, struct mark mark,
+                       struct error_list *errors)
+{
+    struct dirent **entries = NULL;
+    int count = scandir(path, &entries, is_certificate_file, NULL);
+    if (count < 0)
+        errors_add(errors, mark, "cannot read the folder %s: %s", path, strerrordesc_np(errno));
+    else if (count == 0)
+        errors_add(errors, mark, "the folder %s holds no certificate", path);
+    for (int i = 0; i < count; i++) {
+        char *file = xasprintf("%s/%s", path, entries[i]->d_name);
+        add_file(store, file, mark, errors);
+        free(file);
+        free(entries[i]);
+    }
+    free(entries);
+}
+
+static void add_path(X509_STORE *store, const char *path, struct mark mark,
+                     struct error_list *errors)
+{
+    struct stat info;
+    errno = 0;
+    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+        add_folder(store, path, mark, errors);
+    else
+        add_file(store, path, mark, errors);
+}
+
+/* Where OpenSSL would look, but all of it and now: its own way opens files of the folder during
+ * handshakes, which a worker must not. */
+static void add_system_store(X509_STORE *store, struct error_list *errors)
+{
+    static const struct mark NOWHERE = {.file = ""};
+    const char *given = getenv(X509_get_default_cert_file_env());
+    const char *file = given != NULL ? given : X509_get_default_cert_file();
+    const char *folder = X509_get_default_cert_dir();
+    /* Distributions keep one file of all of them beside the single ones. */
+    char *bundle = xasprintf("%s/ca-certificates.crt", folder);
+    if (given != NULL || access(file, R_OK) == 0)
+        add_path(store, file, NOWHERE, errors);
+    else if (access(bundle, R_OK) == 0)
+        add_path(store, bundle, NOWHERE, errors);
+    else
+        add_path(store, folder, NOWHERE, errors);
+    free(bundle);
+}
+
+/* ---- contexts ----------------------------------------------------------------------------- */
+
+static int on_verify(int is_good, X509_STORE_CTX *store)
+{
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    if (!is_good)
+        tls_connection_of(ssl)->reason =
+            X509_verify_cert_error_string(X509_STORE_CTX_get_error(store));
+    return is_good;
+}
+
+static void on_info(const SSL *ssl, int where, int value)
+{
+    if (where == SSL_CB_READ_ALERT && (value & 0xff) == SSL_AD_CLOSE_NOTIFY)
+        tls_connection_of(ssl)->has_goodbye = true;
+}
+
+/* A copy: OpenSSL spoils the original when its connection ends without close_notify. */
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls_client_session *slot = tls_connection_of(ssl)->client_session;
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+    if (copy != NULL) {
+        SSL_SESSION_free(slot->session);
+        slot->session = copy;
+    }
+    return 0;
+}
+
+static SSL_CTX *new_context(bool verify)
+{
+    static const unsigned char ALPN[] = "\x08http/1.1";
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    if (ctx == NULL)
+        return NULL;
+    SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+                              SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_security_level(ctx, 2);
+    SSL_CTX_set_read_ahead(ctx, 1);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, on_session);
+    SSL_CTX_set_info_callback(ctx, on_info);
+    SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, on_verify);
+    /* What is listed is trusted, be it a root or not. */
+    (void)X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx), X509_V_FLAG_PARTIAL_CHAIN);
+    bool is_set = SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
+                  SSL_CTX_set_alpn_protos(ctx, ALPN, sizeof ALPN - 1) == 0;
+    assert(is_set);
+    (void)is_set;
+    return ctx;
+}
+
+struct tls_client *tls_client_new(const struct config_upstream_tls *config,
+                                  struct error_list *errors)
+{
+    size_t errors_before = errors->errors;
+    struct tls_client *client = xcalloc(1, sizeof *client);
+    client->ctx = new_context(config->verify);
+    if (client->ctx == NULL) {
+        struct text reason = {0};
+        tls_error_take(&reason);
+        errors_add(errors, config->ca.mark, "TLS: %s", reason.ptr);
+        text_clear(&reason);
+        free(client);
+        return NULL;
+    }
+    X509_STORE *store = SSL_CTX_get_cert_store(client->ctx);
+    if (config->ca.text != NULL)
+        add_path(store, config->ca.text, config->ca.mark, errors);
+    else if (config->verify)
+        add_system_store(store, errors);
+    if (config->certificate.text != NULL) {
+        struct config_server_certificate pair = {.chain = config->certificate, .key = config->key};
+        tls_keypair_load(client->ctx, &pair, errors);
+    }
+    if (errors->errors == errors_before)
+        return client;
+    tls_client_free(client);
+    return NULL;
+}
+
+void tls_client_free(struct tls_client *client)
+{
+    if (client == NULL)
+        return;
+    SSL_CTX_free(client->ctx);
+    free(client);
+}
+
+/* ---- connections -------------------------------------------------------------------------- */
+
+void tls_client_session_clear(struct tls_client_session *session)
+{
+    SSL_SESSION_free(session->session);
+    session->session = NULL;
+}
+
+/* A resumption verifies nothing again: it must not outlive the certificate that was verified. */
+static bool may_resume(SSL_SESSION *session)
+{
+    X509 *peer = SSL_SESSION_get0_peer(session);
+    time_t now = (time_t)clock_wall_s();
+    return SSL_SESSION_is_resumable(session) == 1 && peer != NULL &&
+           X509_cmp_time(X509_get0_notAfter(peer), &now) > 0;
+}
+
+static bool is_address(const char *name)
+{
+    struct addr addr;
+    return addr_from_numeric(name, 0, &addr);
+}
+
+/* RFC 6066 section 3: SNI holds no addresses. */
+static bool set_name(SSL *ssl, const char *name)
+{
+    if (is_address(name))
+        return X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1;
+    SSL_set_hostflags(ssl,
+                      X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+    return SSL_set_tlsext_host_name(ssl, (void *)(uintptr_t)name) == 1 &&
+           SSL_set1_host(ssl, name) == 1;
+}
+
+void tls_client_init(struct transport *transport, struct event_base *base, int fd,
+                     const struct tls_client *client, const char *name,
+                     struct tls_client_session *session, transport_cb callback, void *arg)
+{
+    struct tls_connection *connection = xcalloc(1, sizeof *connection);
+    connection->client_session = session;
+    SSL *ssl = tls_transport_begin(transport, base, fd, connection, client->ctx, callback, arg);
+    if (ssl == NULL)
+        return;
+    SSL_set_connect_state(ssl);
+    if (!set_name(ssl, name)) {
+        /* Never without the check: the first handshake call fails. */
+        connection->is_broken = true;
+        text_add_cstr(&connection->error, "the name of the server cannot be checked");
+        transport->error = connection->error.ptr;
+        return;
+    }
+    if (session->session != NULL && may_resume(session->session))
+        (void)SSL_set_session(ssl, session->session);
+}

@@ -1,0 +1,40 @@
+/* tls_intern.h - certificates that are decoded once, not once a connection.
+ *
+ * libssl decodes every certificate of a client through the symbol d2i_X509, which this program
+ * defines itself: during a handshake it is asked for a certificate it knows, byte for byte, and
+ * takes a reference instead. Everything else, and everybody else, gets OpenSSL's own decoder. What
+ * is known is decided by the owner of the table; nothing here adds to it. If the linker bound the
+ * symbol elsewhere, everything works as before, only slower.
+ *
+ * The hook is the process's, because the symbol is: one table at a time, set by its one event loop.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_TLS_TLS_INTERN_H
+#define PROXY_TLS_TLS_INTERN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <openssl/x509.h>
+
+struct tls_intern_table {
+    /* The certificate with exactly this encoding, or this SHA-256; NULL: not known. Borrowed. */
+    X509 *(*find_der)(void *arg, const unsigned char *der, size_t len);
+    X509 *(*find_sha256)(void *arg, const unsigned char sha256[32]);
+    void *arg;
+};
+
+/* The table to ask from now on, borrowed; NULL: none. in_handshakes false: libssl decodes for
+ * itself, only sessions are completed from the table. */
+void tls_intern_use(const struct tls_intern_table *table, bool in_handshakes);
+/* Between these two calls the callers of d2i_X509 are libssl's. */
+void tls_intern_begin(void);
+void tls_intern_end(void);
+/* True when libssl calls the d2i_X509 of this program: asked of the dynamic linker. */
+bool tls_intern_is_effective(void);
+/* A new reference; NULL when it is not known. */
+X509 *tls_intern_get(const unsigned char sha256[32]);
+/* A new reference to the known one, or decoded; NULL when it is not exactly one certificate. */
+X509 *tls_intern_decode(const unsigned char *der, size_t len);
+
+#endif

@@ -1,0 +1,241 @@
+"""explain says what the proxy does: every row of the decision table off line, and every fix it
+names, applied by a machine, lets the client in.
+
+SPDX-License-Identifier: MIT
+"""
+
+import copy
+import json
+import os
+import tempfile
+
+import pytest
+
+import pki
+from proxy import configuration, run, site
+from trust_cases import ALLOWED, Cases
+
+FOLDER = tempfile.TemporaryDirectory(prefix="mtls-proxy-explain-")
+BASICS = pki.Basics(FOLDER.name)
+CASES = Cases(BASICS)
+KNOBS = [(compat, group, case) for compat, group in CASES.knobs().values() for case in group]
+FIELDS = ["outcome", "status", "substatus", "win32", "reason", "user", "mapping",
+          "advertised_issuers", "chain", "rules", "headers", "fix"]
+ELEMENT = ["subject", "issuer", "serial", "sha256", "not_before", "not_after", "store", "anchor",
+           "errors"]
+STORES = ["presented", "root", "intermediate", "trusted_issuers", "client_auth_issuers",
+          "disallowed"]
+ACTIONS = ["add_certificate", "remove_certificate", "move_certificate", "set", "renew", "add_crl",
+           "present"]
+
+
+def presented(case_leaf, chain):
+    """The file a client would present: leaf, then what it sends with it."""
+    more = case_leaf.above() if chain is None else chain
+    return case_leaf.pem + "".join(one.pem for one in more)
+
+
+def explain(made, leaf, chain, tmp_path, *arguments):
+    path = tmp_path / "proxy.yaml"
+    path.write_text(json.dumps(made, indent=2))
+    if leaf is None:
+        who = ["--no-certificate"]
+    else:
+        (tmp_path / "client.pem").write_text(presented(leaf, chain))
+        who = ["--certificate", str(tmp_path / "client.pem")]
+    done = run("explain", "-c", str(path), "--format", "json", *who, *arguments)
+    assert done.returncode in (0, 10), done.stderr
+    told = json.loads(done.stdout)
+    assert (told.get("outcome", "allowed") == "allowed") == (done.returncode == 0)
+    return told
+
+
+def check_shape(told):
+    assert list(told) == FIELDS
+    for element in told["chain"]:
+        assert list(element) == ELEMENT
+        assert element["store"] in STORES
+    for fix in told["fix"]:
+        assert list(fix) == ["action", "store", "sha256", "key", "value", "text"]
+        assert fix["action"] in ACTIONS
+        assert fix["text"]
+
+
+def check_case(case, compat, tmp_path):
+    made = configuration(site(BASICS, trust=case.trust, **case.site), **compat)
+    told = explain(made, case.leaf, case.chain, tmp_path)
+    check_shape(told)
+    if case.expected == ALLOWED:
+        assert told["outcome"] == "allowed"
+        assert (told["status"], told["reason"], told["fix"]) == (None, None, [])
+        return
+    assert told["outcome"] == "refused"
+    assert (told["status"], told["substatus"], hex(told["win32"])) == (
+        *case.expected[:2], hex(case.expected[2]))
+    assert case.reason in (None, told["reason"])
+    assert told["fix"], "a refusal without a way out"
+
+
+@pytest.mark.parametrize("case", CASES.all_default(), ids=lambda case: case.title)
+def test_default_profile(case, tmp_path):
+    check_case(case, {}, tmp_path)
+
+
+@pytest.mark.parametrize("compat, group, case", KNOBS, ids=[case.title for *_, case in KNOBS])
+def test_compat(compat, group, case, tmp_path):
+    check_case(case, {"compat": compat}, tmp_path)
+
+
+# --- the fixes, applied without understanding them
+
+class Mechanic:
+    """Knows certificates by their SHA-256 and can sign; reads nothing but action, store, sha256,
+    key and value. What explain cannot have seen it finds by the name of the issuer."""
+
+    def __init__(self, *certificates):
+        self.known = {one.sha256: one for one in certificates}
+        self.count = 0
+
+    def file(self, text):
+        self.count += 1
+        return BASICS.text(f"fix-{self.count}.pem", text)
+
+    def issuer_of(self, told):
+        name = told["chain"][-1]["issuer"]
+        return next(one for one in self.known.values()
+                    if one.certificate.subject.rfc4514_string() == name)
+
+    def apply(self, made, told, leaf):
+        trust = made["sites"][0]["trust"]
+        for fix in told["fix"]:
+            certificate = self.known.get(fix["sha256"])
+            if fix["action"] in ("add_certificate", "move_certificate"):
+                certificate = certificate or self.issuer_of(told)
+                trust.setdefault(fix["store"], []).append(self.file(certificate.pem))
+            if fix["action"] in ("remove_certificate", "move_certificate"):
+                source = "root" if fix["action"] == "move_certificate" else fix["store"]
+                trust[source] = [path for path in trust[source]
+                                 if certificate.pem.strip() not in open(path).read()]
+            if fix["action"] == "set":
+                section, key = fix["key"].split(".", 1) if "." in fix["key"] else (None, fix["key"])
+                value = {"true": True, "false": False}.get(fix["value"], fix["value"])
+                (made["sites"][0][section] if section else made["sites"][0])[key] = value
+            if fix["action"] == "renew":
+                leaf = leaf.issuer.issue("CN=renewed")
+            if fix["action"] == "add_crl":
+                signer = certificate.issuer
+                trust.setdefault("revocation", {}).setdefault("crls", []).append(
+                    self.file(signer.crl()))
+        return leaf
+
+
+def fixes():
+    b, issuing = BASICS, BASICS.issuing
+    path = {"root": b.path("root.pem"), "issuing": b.path("issuing.pem"),
+            "outside": b.path("outside-issuing.pem"), "outside_root": b.path("outside-root.pem")}
+    pointing = issuing.issue("CN=pointing", cdp="http://crl.example.test/c")
+    old = dict(since=-20, until=-10)
+    yield "missing-root", b.alice, None, {"root": [path["outside_root"]]}
+    yield "missing-root-presented", b.alice, [issuing, b.root], {"root": [path["outside_root"]]}
+    yield "missing-intermediate", b.alice, [], {"intermediate": []}
+    yield "misplaced-intermediate", b.alice, None, {"root": [path["root"], path["issuing"]]}
+    yield "two-misplaced", b.alice, None, {"root": [path["root"], path["issuing"], path["outside"]]}
+    yield "wrong-trust-mode", b.alice, None, {"mode": "exclusive_root",
+                                              "trusted_issuers": [path["issuing"]]}
+    yield "wrong-issuer-store", b.alice, None, {"trusted_issuers": [path["outside"]]}
+    yield "wrong-issuer-store-mode-1", b.alice, None, {"mode": 1,
+                                                       "trusted_issuers": [path["outside_root"]]}
+    yield "wrong-issuer-store-mode-2", b.alice, None, {"mode": 2,
+                                                       "trusted_issuers": [path["outside"]]}
+    yield "wrong-usage", issuing.issue("CN=server", usage=[pki.SERVER_AUTH]), None, {}
+    yield "expired", issuing.issue("CN=old", **old), None, {}
+    yield "not-yet-valid", issuing.issue("CN=early", since=5), None, {}
+    yield "disallowed", b.alice, None, {"disallowed": [path["issuing"]]}
+    yield "crl-missing", b.alice, None, {"revocation": {"missing": "always"}}
+    yield "crl-missing-with-cdp", pointing, None, {}
+
+
+@pytest.mark.parametrize("leaf, chain, trust", [case[1:] for case in fixes()],
+                         ids=[case[0] for case in fixes()])
+def test_the_fix_works(leaf, chain, trust, tmp_path):
+    mechanic = Mechanic(BASICS.root, BASICS.issuing, BASICS.outside_root, BASICS.outside_issuing,
+                        BASICS.alice, leaf)
+    made = configuration(site(BASICS, trust=copy.deepcopy(trust)))
+    told = explain(made, leaf, chain, tmp_path)
+    assert told["outcome"] == "refused"
+    leaf = mechanic.apply(made, told, leaf)
+    fixed = explain(made, leaf, chain, tmp_path)
+    assert fixed["outcome"] == "allowed", (told["fix"], fixed["reason"], fixed["fix"])
+
+
+def test_the_empty_issuer_store_that_denies_is_fixed(tmp_path):
+    mechanic = Mechanic(BASICS.root, BASICS.issuing)
+    made = configuration(site(BASICS, trust={"trusted_issuers": []}),
+                         compat={"empty_trusted_issuers": "deny"})
+    told = explain(made, BASICS.alice, None, tmp_path)
+    assert told["outcome"] == "refused"
+    mechanic.apply(made, told, BASICS.alice)
+    assert explain(made, BASICS.alice, None, tmp_path)["outcome"] == "allowed"
+
+
+# --- the rest of the command
+
+def test_at_another_time(tmp_path):
+    made = configuration(site(BASICS))
+    told = explain(made, BASICS.alice, None, tmp_path, "--at", "2099-01-01T00:00:00Z")
+    assert told["reason"] == "expired"
+    told = explain(made, BASICS.alice, None, tmp_path, "--at", "@86400")
+    assert told["reason"] == "not_yet_valid"
+
+
+def test_all_modes_side_by_side(tmp_path):
+    issuing = BASICS.path("issuing.pem")
+    made = configuration(site(BASICS, trust={"trusted_issuers": [issuing]}))
+    told = explain(made, BASICS.alice, None, tmp_path, "--trust-mode", "all")
+    assert [one["outcome"] for one in told["modes"]] == ["allowed", "refused", "allowed"]
+
+
+def test_a_mode_of_choice(tmp_path):
+    issuing = BASICS.path("issuing.pem")
+    made = configuration(site(BASICS, trust={"trusted_issuers": [issuing]}))
+    for mode in ("1", "exclusive_root"):
+        told = explain(made, BASICS.alice, None, tmp_path, "--trust-mode", mode)
+        assert told["outcome"] == "refused"
+
+
+def test_what_tls_would_refuse(tmp_path):
+    made = configuration(site(BASICS))
+    path = tmp_path / "proxy.yaml"
+    path.write_text(json.dumps(made))
+    (tmp_path / "junk").write_bytes(os.urandom(300))
+    done = run("explain", "-c", str(path), "--format", "json", "--certificate",
+               str(tmp_path / "junk"))
+    told = json.loads(done.stdout)
+    assert done.returncode == 10
+    assert list(told) == FIELDS
+    assert (told["outcome"], told["status"]) == ("handshake", None)
+
+
+def test_several_sites_need_a_choice(tmp_path):
+    made = configuration(site(BASICS, name="a", hosts=["a.test"]),
+                         site(BASICS, name="b", hosts=["b.test"], client_certificate="accept"))
+    path = tmp_path / "proxy.yaml"
+    path.write_text(json.dumps(made))
+    done = run("explain", "-c", str(path), "--no-certificate")
+    assert done.returncode == 2
+    assert run("explain", "-c", str(path), "--no-certificate", "--site", "a").returncode == 10
+    assert run("explain", "-c", str(path), "--no-certificate", "--site", "b").returncode == 0
+    assert run("explain", "-c", str(path), "--no-certificate", "--url",
+               "https://b.test/").returncode == 0
+    assert run("explain", "-c", str(path), "--no-certificate", "--site", "c").returncode == 2
+
+
+def test_the_text_names_the_windows_setting(tmp_path):
+    made = configuration(site(BASICS, trust={"root": [BASICS.path("outside-root.pem")]}))
+    path = tmp_path / "proxy.yaml"
+    path.write_text(json.dumps(made))
+    (tmp_path / "client.pem").write_text(presented(BASICS.alice, None))
+    done = run("explain", "-c", str(path), "--certificate", str(tmp_path / "client.pem"))
+    assert done.returncode == 10
+    for text in ("refused: 403.16", "ClientAuthTrustMode", "sc-win32-status 2148204809", "fix"):
+        assert text in done.stdout

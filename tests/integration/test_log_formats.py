@@ -1,0 +1,229 @@
+"""Formats, columns and files of the access log; the refusal line under the journal.
+
+SPDX-License-Identifier: MIT
+"""
+
+import datetime
+import json
+import os
+import re
+import subprocess
+import time
+
+import pytest
+
+import proxy as proxy_module
+import tlsclient
+from events import eventually
+from proxy import Proxy, configuration, site
+
+
+def access(**more):
+    return {"error": {"level": "info"}, "access": {"path": "stdout", "flush": "10ms", **more}}
+
+
+def json_line(proxy, path):
+    line = proxy.access_lines.wait(lambda one: f'"path":"{path}"' in one)
+    assert line, proxy.access_lines.text()
+    return json.loads(line)
+
+
+def test_json_has_an_object_a_line(start, basics):
+    proxy = start(site(basics, name="orders"), log=access(format="json"))
+    tlsclient.fetch(proxy, "/one?q=1", identity=basics.alice,
+                    headers=[("User-Agent", 'a "b" \\ c'), ("Cookie", "secret=1")])
+    told = json_line(proxy, "/one")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", told["time"])
+    assert (told["site"], told["method"], told["query"]) == ("orders", "GET", "q=1")
+    assert (told["status"], told["substatus"], told["win32_status"]) == (200, 0, 0)
+    assert told["user_agent"] == 'a "b" \\ c'
+    assert told["user"] is None and told["reason"] is None
+    assert told["server_port"] == proxy.address()[1]
+    assert told["tls_version"].startswith("TLSv1.")
+    assert "cookie" not in told and told["time_taken_ms"] >= 0
+    assert not [line for line in proxy.access_lines.lines if line.startswith("#")]
+
+
+def test_json_survives_what_is_not_utf8(start, basics):
+    proxy = start(site(basics), log=access(format="json"))
+    tlsclient.fetch(proxy, "/odd", identity=basics.alice, headers=[
+        ("User-Agent", "\xff\xc3\x28 \xe9\","), ("Referer", '","status":1,"x":"')])
+    told = json_line(proxy, "/odd")
+    assert told["user_agent"] == '\ufffd\ufffd( \ufffd",'
+    assert told["status"] == 200 and told["referer"] == '","status":1,"x":"'
+
+
+def test_json_keys_follow_the_columns(start, basics):
+    proxy = start(site(basics), log=access(format="json", fields=[
+        "cs-uri-stem", "cs(Cookie)", "sc-status"]))
+    tlsclient.fetch(proxy, "/few", identity=basics.alice, headers=[("Cookie", "a=1")])
+    assert json_line(proxy, "/few") == {"path": "/few", "cookie": "a=1", "status": 200}
+
+
+def test_combined(start, basics):
+    proxy = start(site(basics, mapping={"many_to_one": [
+        {"name": "all", "user": "CONTOSO\\any one", "rules": [
+            {"field": "subject", "subfield": "CN", "match": "*"}]}]}), log=access(format="combined"))
+    tlsclient.fetch(proxy, "/c?x", identity=basics.alice,
+                    headers=[("Referer", 'r"'), ("User-Agent", "u\\\xe9")])
+    line = proxy.access_lines.wait(lambda one: "/c?x" in one)
+    assert re.fullmatch(
+        r'127\.0\.0\.1 - CONTOSO\\\\any\\x20one \[\d\d/[A-Z][a-z]{2}/\d{4}:\d\d:\d\d:\d\d \+0000\] '
+        r'"GET /c\?x HTTP/1\.1" 200 \d+ "r\\"" "u\\\\\\xe9"', line), line
+
+
+def test_the_error_page_leads_to_the_log(start, basics):
+    """The id is in the page, in the access log and in the line of the refusal."""
+    proxy = start(site(basics, name="orders"), log=access(
+        fields=["cs-uri-stem", "sc-status", "x-request-id", "x-reason", "x-tls-version"]))
+    page = tlsclient.fetch(proxy, "/find", identity=basics.outsider).body.decode()
+    record = proxy.access("/find")
+    assert list(record) == ["cs-uri-stem", "sc-status", "x-request-id", "x-reason",
+                            "x-tls-version"]
+    assert record["x-request-id"] in page
+    assert record["x-request-id"] == proxy.refusal("orders")["id"]
+    assert record["x-reason"] == "partial_chain"
+
+
+def test_computer_name_and_address(start, basics):
+    proxy = start(site(basics, bindings=["https://0.0.0.0:0"]), log=access(
+        fields=["cs-uri-stem", "s-computername", "s-ip", "s-port"]))
+    proxy.bindings = [("https", "127.0.0.1", proxy.address()[1])]
+    tlsclient.fetch(proxy, "/name", identity=basics.alice)
+    record = proxy.access("/name")
+    assert record["s-computername"] == os.uname().nodename
+    assert record["s-ip"] == "127.0.0.1" and record["s-port"] == str(proxy.address()[1])
+
+
+def test_bytes_are_counted_for_each_request(start, basics):
+    """Also on a connection with several, some of them sent ahead."""
+    proxy = start(site(basics), log=access(fields=["cs-uri-stem", "sc-bytes", "cs-bytes"]))
+    first = tlsclient.build("POST", "/b1", body=b"x" * 1000)
+    second = tlsclient.build("GET", "/b2")
+    with tlsclient.connect(proxy, basics.alice) as client:
+        client.send(first + second)
+        answers = [client.read_response(), client.read_response()]
+        client.send(second.replace(b"/b2", b"/b3"))
+        answers.append(client.read_response())
+    sizes = [len(first), len(second), len(second)]
+    for number, (answer, size) in enumerate(zip(answers, sizes), 1):
+        record = proxy.access(f"/b{number}")
+        assert int(record["cs-bytes"]) == size
+        assert int(record["sc-bytes"]) == len(answer.raw_head) + len(answer.body)
+
+
+def test_a_long_line_to_a_file_is_whole(basics, tmp_path):
+    path = str(tmp_path / "access.log")
+    for form, mark in (("w3c", " "), ("json", '"')):
+        config = configuration(site(basics), log=access(path=path, format=form))
+        with Proxy(config) as proxy:
+            tlsclient.fetch(proxy, "/long", identity=basics.alice,
+                            headers=[("User-Agent", "y" * 20000)])
+        with open(path, encoding="utf-8") as source:
+            assert mark + "y" * 20000 + mark in source.read()
+
+
+def test_a_long_line_to_a_pipe_is_cut(start, basics):
+    proxy = start(site(basics), log=access(format="json"))
+    tlsclient.fetch(proxy, "/long", identity=basics.alice, headers=[("User-Agent", "y" * 20000)])
+    assert json_line(proxy, "/long")["user_agent"] == "y" * 300 + "..."
+
+
+def test_a_daily_file_has_the_date(basics, tmp_path):
+    path = str(tmp_path / "u_ex.log")
+    before = datetime.datetime.now(datetime.timezone.utc)
+    with Proxy(configuration(site(basics), log=access(path=path, daily=True))) as proxy:
+        tlsclient.fetch(proxy, "/daily", identity=basics.alice)
+    after = datetime.datetime.now(datetime.timezone.utc)
+    names = {f"u_ex{moment:%y%m%d}.log" for moment in (before, after)}
+    found = os.listdir(tmp_path)
+    assert set(found) <= names and found
+    assert os.stat(tmp_path / found[0]).st_mode & 0o777 == 0o640
+    text = (tmp_path / found[0]).read_text()
+    assert text.startswith("#Software: mtls-proxy") and " /daily " in text
+
+
+@pytest.mark.parametrize("settings, problem", [
+    ({"daily": True}, "daily needs a file"),
+    ({"format": "combined", "fields": ["date"]}, "columns of the format combined are fixed"),
+    ({"fields": ["x-request"]}, "unknown column 'x-request'"),
+    ({"format": "w3"}, "expected one of w3c, json, combined")])
+def test_settings_that_contradict_are_errors(basics, tmp_path, settings, problem):
+    config = tmp_path / "proxy.yaml"
+    config.write_text(json.dumps(configuration(site(basics), log=access(**settings))))
+    done = proxy_module.run("check", "-c", str(config))
+    assert done.returncode == 1 and problem in done.stderr, done.stderr
+
+
+# the client is gone before the answer: iis-semantics.md 2.7
+
+def test_a_client_that_resets_while_the_backend_works_is_64(start, basics, backend):
+    @backend.on("/slow")
+    def _(exchange):
+        arrived.append(1)
+        eventually(lambda: proxy.access_lines.wait(lambda one: " /slow " in one, deadline=0.01),
+                   "the request is logged")
+
+    arrived = []
+    proxy = start(site(basics, upstream=backend.url))
+    client = tlsclient.connect(proxy, basics.alice)
+    client.send(tlsclient.build(target="/slow"))
+    eventually(lambda: arrived, "the backend has the request")
+    client.abort()
+    assert proxy.verdict("/slow") == (200, 0, 64)
+
+
+def test_another_code_is_not_replaced_when_the_client_is_gone(start, basics):
+    """Only 0 and 5 are: the verdict is worth more than the news that nobody read it."""
+    proxy = start(site(basics, errors={"mode": "custom"}))
+    for path, identity, code in (("/five", None, (5, 64)),
+                                 ("/verdict", basics.outsider, (2148204809,))):
+        client = tlsclient.connect(proxy, identity)
+        client.send(tlsclient.build(target=path))
+        client.abort()
+        # The reset may overtake the request, which is then never seen.
+        line = proxy.access_lines.wait(lambda one, path=path: f" {path} " in one, deadline=0.5)
+        assert line is None or int(line.split(" ")[-2]) in code
+
+
+def test_flush_is_kept(start, basics):
+    proxy = start(site(basics), log=access(flush="300ms"))
+    began = time.monotonic()
+    tlsclient.fetch(proxy, "/flush", identity=basics.alice)
+    proxy.access("/flush")
+    assert time.monotonic() - began < 5
+
+
+def test_a_refusal_has_a_priority_and_no_time_under_the_journal(basics, tmp_path):
+    """systemd.exec(5), sd-daemon(3): JOURNAL_STREAM, <5>."""
+    config = tmp_path / "proxy.yaml"
+    config.write_text(json.dumps(configuration(site(basics))))
+    reader, writer = os.pipe()
+    status = os.fstat(writer)
+    process = subprocess.Popen(
+        [proxy_module.BINARY, "run", "-c", str(config)], stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=writer,
+        env={**os.environ, "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"})
+    os.close(writer)
+    try:
+        with os.fdopen(reader, encoding="utf-8") as source:
+            for line in source:
+                if "master.ready" in line:
+                    break
+            assert line.startswith("<5>notice master.ready ")
+            port = int(re.search(r"https://127\.0\.0\.1:(\d+)", line).group(1))
+
+            class Address:
+                @staticmethod
+                def address(*_):
+                    return "127.0.0.1", port
+            tlsclient.fetch(Address, "/why")
+            for line in source:
+                if "access.refused" in line:
+                    break
+            assert line.startswith("<5>notice access.refused id=")
+            process.terminate()
+            source.read()
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
