@@ -163,6 +163,35 @@ static void check_mode(const struct config_cursor *at, const struct config_site 
     config_decode_warn(&mode, "has no effect under `compatibility: iis75`");
 }
 
+static bool sends_basic(const struct config_site *site)
+{
+    bool found = site->access.forward.authorization_basic;
+    for (size_t i = 0; i < site->location_count && !found; i++)
+        found = site->locations[i].access.forward.authorization_basic;
+    return found;
+}
+
+/* RFC 7617 section 2: the first colon ends the user name. */
+static void check_basic_user(const struct config_cursor *at, const struct config_value *user)
+{
+    if (user->text != NULL && strchr(user->text, ':') != NULL)
+        config_decode_error_at(at, user->mark,
+                               "\"%.64s\" has a colon, which `authorization: basic` cannot send",
+                               user->text);
+}
+
+static void check_basic(const struct config_cursor *at, const struct config_site *site)
+{
+    struct config_cursor mapping = below(at, "mapping", config_decode_find(at, "mapping"));
+    if (!sends_basic(site))
+        return;
+    check_basic_user(&mapping, &site->mapping.default_logon_domain);
+    for (size_t i = 0; i < site->mapping.one_to_one_count; i++)
+        check_basic_user(&mapping, &site->mapping.one_to_one[i].user);
+    for (size_t i = 0; i < site->mapping.many_to_one_count; i++)
+        check_basic_user(&mapping, &site->mapping.many_to_one[i].user);
+}
+
 void config_site_finish(const struct config_cursor *at, void *site)
 {
     struct config_site *self = site;
@@ -180,6 +209,7 @@ void config_site_finish(const struct config_cursor *at, void *site)
     check_versions(at, self);
     check_trust(at, self);
     check_mode(at, self);
+    check_basic(at, self);
 }
 
 static int compare_mappings(const void *left, const void *right)

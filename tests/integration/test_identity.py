@@ -306,3 +306,27 @@ def test_basic_authorization(start, basics, tmp_path, certificate, password, exp
                                   headers=[("Authorization", "Basic Zm9vOmJhcg=="),
                                            ("Authorization", "Bearer x")])
     assert answer.seen("authorization") == ([expected] if expected else [])
+
+
+@pytest.mark.parametrize("where", ["site", "location"])
+def test_a_user_with_a_colon_cannot_be_sent(basics, tmp_path, where):
+    """RFC 7617 section 2: it would be another user with another password."""
+    basic = {"authorization": "basic"}
+    made = site(basics, forward=basic if where == "site" else {},
+                locations=[{"path": "/a", "forward": basic}] if where == "location" else [],
+                mapping={"one_to_one": [{"user": "a:b", "certificate": "sha256:" + "00" * 32}],
+                         "many_to_one": [{"name": "m", "user": "c:d", "rules": []}]})
+    path = tmp_path / "proxy.json"
+    path.write_text(json.dumps(configuration(made)))
+    done = run("check", "-c", str(path))
+    assert done.returncode == 1 and done.stderr.count("has a colon") == 2, done.stderr
+
+
+def test_a_user_with_a_colon_from_a_file_is_not_sent(start, basics, tmp_path):
+    users = tmp_path / "users.map"
+    users.write_text(f"{basics.alice.sha256} alice:hunter2\n")
+    proxy = start(site(basics, forward={"authorization": "basic"},
+                       mapping={"one_to_one_file": str(users)}))
+    answer = tlsclient.fetch_json(proxy, identity=basics.alice,
+                                  headers=[("Authorization", "Basic Zm9vOmJhcg==")])
+    assert answer.status == 200 and answer.seen("authorization") == []
