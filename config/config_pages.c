@@ -88,7 +88,9 @@ static size_t scheme_len(struct str text)
 static bool has_host(struct str url)
 {
     struct str rest = str_skip(url, scheme_len(url));
-    size_t len = strcspn(rest.ptr, "/?#{");
+    size_t len = 0;
+    while (len < rest.len && strchr("/?#{", rest.ptr[len]) == NULL)
+        len++;
     return len > 0 && memchr(rest.ptr, '@', len) == NULL && rest.ptr[0] != ':';
 }
 

@@ -89,6 +89,10 @@ static const struct config_key upstream_rows[] = {
     /* Its fields lie in the upstream itself: the same base. */
     {.name = "keepalive", .type = CONFIG_TABLE, .offset = 0, .size = sizeof(struct config_upstream),
      .table = &keepalive_table, .doc = "connections kept for the next request"},
+    {.name = "resolve", .type = CONFIG_DURATION, ROW(config_upstream, resolve_ms), .min = 0,
+     .max = DAY, .fallback = "30s",
+     .doc = "names are looked up this often, at least every two seconds until there is an address; "
+            "0s: only at load"},
     {.name = "tls", .type = CONFIG_TABLE, ROW(config_upstream, tls), .table = &tls_table,
      .doc = "towards https servers; TLS 1.2 or 1.3"},
     {.name = "health", .type = CONFIG_TABLE, .offset = 0, .size = sizeof(struct config_upstream),

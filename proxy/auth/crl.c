@@ -101,6 +101,27 @@ static int compare_entries(const void *a, const void *b)
     return memcmp(left->serial, right->serial, CRL_SERIAL_SIZE);
 }
 
+/* For the order of the list: of two entries for one certificate the one that revokes comes first,
+ * and the first is what a look-up finds. */
+static int order_entries(const void *a, const void *b)
+{
+    const struct crl_entry *left = a;
+    const struct crl_entry *right = b;
+    int order = compare_entries(left, right);
+    if (order != 0)
+        return order;
+    return (left->reason == CRL_REASON_REMOVE) - (right->reason == CRL_REASON_REMOVE);
+}
+
+/* True when the name can be kept as its own octets: these were decoded leniently. */
+static bool is_der(const X509_NAME *name)
+{
+    struct der rest;
+    struct der_item item;
+    return X509_NAME_get0_der(name, &rest.ptr, &rest.len) == 1 &&
+           der_take(&rest, V_ASN1_SEQUENCE, &item) && rest.len == 0;
+}
+
 static void add_issuer(struct crl *crl, X509_NAME *name)
 {
     crl->issuers = xreallocarray(crl->issuers, crl->issuer_count + 1, sizeof(X509_NAME *));
@@ -114,7 +135,7 @@ static bool read_entry_issuer(struct crl *crl, X509_EXTENSION *extension, uint16
     bool good = false;
     for (int i = 0; i < sk_GENERAL_NAME_num(names) && !good; i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-        if (name->type != GEN_DIRNAME)
+        if (name->type != GEN_DIRNAME || !is_der(name->d.directoryName))
             continue;
         size_t at = 0;
         while (at < crl->issuer_count && !cert_name_equal(crl->issuers[at], name->d.directoryName))
@@ -186,7 +207,7 @@ static bool read_entries(struct crl *crl, struct der list)
             return false;
         entry->issuer = issuer;
     }
-    qsort(entries, crl->entry_count, sizeof *entries, compare_entries);
+    qsort(entries, crl->entry_count, sizeof *entries, order_entries);
     crl->entries = entries;
     return true;
 }
@@ -426,6 +447,23 @@ void crl_clear(struct crl *crl)
     *crl = (struct crl){0};
 }
 
+/* The first one that matches. */
+static const struct crl_entry *find_entry(const struct crl *crl, const struct crl_entry *wanted)
+{
+    size_t low = 0;
+    size_t high = crl->entry_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (compare_entries(&crl->entries[middle], wanted) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == crl->entry_count || compare_entries(&crl->entries[low], wanted) != 0)
+        return NULL;
+    return &crl->entries[low];
+}
+
 const struct crl_entry *crl_find(const struct crl *crl, const struct cert *cert)
 {
     struct crl_entry wanted = {0};
@@ -443,7 +481,7 @@ const struct crl_entry *crl_find(const struct crl *crl, const struct cert *cert)
         if (!cert_name_equal(crl->issuers[i], cert->facts->issuer))
             continue;
         wanted.issuer = (uint16_t)i;
-        return bsearch(&wanted, crl->entries, crl->entry_count, sizeof wanted, compare_entries);
+        return find_entry(crl, &wanted);
     }
     return NULL;
 }

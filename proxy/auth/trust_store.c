@@ -85,15 +85,6 @@ uint32_t trust_find(const struct trust *trust, const struct cert *cert)
     return i;
 }
 
-bool trust_knows_issuer(const struct trust *trust, const struct cert *cert)
-{
-    uint32_t i = trust_first_subject(trust, cert->facts->issuer_hash);
-    while (i != TRUST_NONE &&
-           !cert_name_equal(trust->members[i].cert->facts->subject, cert->facts->issuer))
-        i = trust->members[i].next_subject;
-    return i != TRUST_NONE;
-}
-
 static int compare_digests(const void *a, const void *b)
 {
     return memcmp(a, b, 32);

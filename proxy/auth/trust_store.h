@@ -38,10 +38,6 @@ struct trust_issuer_name {
 };
 const struct trust_issuer_name *trust_issuer_list(const struct trust *trust, size_t *ret_count);
 
-/* Whether a store that takes part in the search holds an issuer of this name: without one, and
- * without the certificates that the client sent along, there is no path. */
-bool trust_knows_issuer(const struct trust *trust, const struct cert *cert);
-
 /* The members of Root that are not self-signed: what the mixed-store rule is about
  * (iis-semantics.md 3.5). Borrowed; empty when there are none. */
 struct cert *const *trust_misplaced_roots(const struct trust *trust, size_t *ret_count);

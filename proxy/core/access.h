@@ -21,7 +21,7 @@ struct access_facts { /* what the checks read */
     bool is_tls;
     int cipher_bits;
     const struct cert *leaf; /* NULL: no certificate, neither presented nor handed on */
-    bool may_ask;            /* none, but the client can still be asked for one */
+    bool may_ask;            /* ... but the client can still be asked for one */
     /* The verdict over the presented chain; asked at most once, only with a leaf. */
     enum outcome (*judge)(void *arg);
     void *judge_arg;

@@ -2,6 +2,7 @@
 #include "core/client.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
@@ -67,6 +68,12 @@ bool client_is_tls(const struct client *client)
 bool client_is_local(const struct client *client)
 {
     return addr_is_local(&client->peer, &client->local);
+}
+
+bool client_peer_is_gone(const struct client *client)
+{
+    struct pollfd peer = {.fd = client->stream.transport.fd};
+    return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLERR | POLLHUP)) != 0;
 }
 
 void client_close(struct client *client)
@@ -238,11 +245,11 @@ void client_new(struct engine_listener *listener, int fd, const struct addr *pee
     client->engine = engine;
     client->listener = listener;
     client->peer = *peer;
+    find_local(client, fd);
     client->is_behind_proxy = trusted_proxies_have(engine->snapshot->proxies, peer);
     client->awaits_proxy_header =
         client->is_behind_proxy &&
         engine->snapshot->config->trusted_proxies.proxy_protocol != PROXY_PROTOCOL_OFF;
-    find_local(client, fd);
     stream_init(&client->stream, &engine->buffers);
     deadline_init(&client->deadline, engine->base, deadline_passed, client);
     DL_APPEND(engine->clients, client);

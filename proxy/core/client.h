@@ -66,6 +66,10 @@ void client_set_state(struct client *client, enum client_state state);
 void client_close(struct client *client);
 /* Called by the engine's closing event. */
 void client_free(struct client *client);
+/* The peer has closed both ways, so that nothing it was sent last was read. What it closed orderly
+ * is known only once our last bytes came back as a reset: at once on this machine, else as a rule
+ * too late. */
+bool client_peer_is_gone(const struct client *client);
 /* The engine drains: idle connections go after grace_ms, others after their exchange. */
 void client_drain(struct client *client, uint64_t grace_ms);
 /* The site that the client-hello callback chose. */

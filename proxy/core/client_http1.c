@@ -257,7 +257,7 @@ static void finish_exchange(struct client *client)
 {
     struct exchange *x = client->exchange;
     bool must_close = x->must_close || client->close_after;
-    exchange_finish(x, false);
+    exchange_finish(x, client->saw_eof && client_peer_is_gone(client));
     client->exchange = NULL;
     exchange_free(x);
     client->body_pending = (struct str){NULL, 0}; /* may have been read ahead into the exchange */

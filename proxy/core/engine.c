@@ -16,6 +16,7 @@
 #include "core/engine_internal.h"
 #include "core/refusal_log.h"
 #include "core/upstream.h"
+#include "core/upstream_resolver.h"
 
 /* Buffers kept for reuse: 4 MiB. */
 #define FREE_BUFFERS 256
@@ -166,6 +167,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->groups = xcalloc(snapshot->upstream_count, sizeof *engine->groups);
     for (size_t i = 0; i < snapshot->upstream_count; i++)
         upstream_group_init(&engine->groups[i], engine, &snapshot->upstreams[i]);
+    engine->resolver = upstream_resolver_new(engine);
     (void)event_assign(&engine->closing_event, engine->base, -1, 0, closing_due, engine);
     (void)event_assign(&engine->drain_event, engine->base, -1, 0, drain_due, engine);
     (void)event_assign(&engine->tick, engine->base, -1, EV_PERSIST, ticked, engine);
@@ -205,18 +207,6 @@ void engine_set_access_log(struct engine *engine, int fd)
     access_log_set_fd(engine->access_log, fd);
 }
 
-/* Those who would be refused only because the resumption forgot their intermediates are sent back
- * to a full handshake. Nothing is judged here: that would be a pause for everybody. */
-static void drain_unjudgeable(struct engine *engine, const struct snapshot_site *site)
-{
-    struct client *client;
-    struct client *next;
-    DL_FOREACH_SAFE (engine->clients, client, next) {
-        if (client->tls_site == site && identity_lost_its_chain(&client->identity, site->trust))
-            client_drain(client, 0);
-    }
-}
-
 bool engine_set_crls(struct engine *engine, size_t site, int fd, const char **ret_problem)
 {
     const struct snapshot *snapshot = engine->snapshot;
@@ -227,8 +217,7 @@ bool engine_set_crls(struct engine *engine, size_t site, int fd, const char **re
     struct crl_index *crls = trust_crls_map(fd, ret_problem);
     if (crls == NULL)
         return false;
-    if (snapshot_site_set_crls(&snapshot->sites[site], crls))
-        drain_unjudgeable(engine, &snapshot->sites[site]);
+    (void)snapshot_site_set_crls(&snapshot->sites[site], crls);
     return true;
 }
 
@@ -242,6 +231,7 @@ void engine_free(struct engine *engine)
     DL_FOREACH_SAFE (engine->clients, client, next) {
         client_close(client);
     }
+    upstream_resolver_free(engine->resolver);
     for (size_t i = 0; i < engine->snapshot->upstream_count; i++)
         upstream_group_clear(&engine->groups[i]);
     free_closed(engine);

@@ -24,6 +24,7 @@ struct client;
 struct refusal_log;
 struct upstream_conn;
 struct upstream_group;
+struct upstream_resolver;
 struct verdict_cache;
 
 struct engine_listener {
@@ -48,6 +49,7 @@ struct engine {
     struct upstream_conn *closing_upstreams;
     struct event closing_event;
     struct upstream_group *groups; /* one for each snapshot upstream, same order */
+    struct upstream_resolver *resolver;
     struct verdict_cache *verdicts;
     struct cert_table *certs;       /* of clients that were found good */
     struct tls_intern_table intern; /* shows them to the TLS layer */

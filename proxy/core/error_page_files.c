@@ -125,14 +125,15 @@ struct error_page_files *error_page_files_new(const struct config *config,
 
 void error_page_files_free(struct error_page_files *files)
 {
-    struct entry *entry;
-    struct entry *next;
     if (files == NULL)
         return;
-    HASH_ITER (hh, files->entries, entry, next) {
-        HASH_DEL(files->entries, entry);
+    struct entry *entry = files->entries;
+    HASH_CLEAR(hh, files->entries);
+    while (entry != NULL) {
+        struct entry *next = entry->hh.next;
         free(entry->bytes);
         free(entry);
+        entry = next;
     }
     free(files);
 }

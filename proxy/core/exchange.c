@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "auth/cert_table.h"
 #include "auth/verdict_cache.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -51,8 +50,8 @@ void exchange_free(struct exchange *x)
 {
     /* The exchange lives in its own arena. */
     struct arena arena = x->arena;
-    identity_clear(&x->forwarded);
     free(x->read_ahead.bytes);
+    identity_clear(&x->forwarded);
     arena_clear(&arena);
 }
 
@@ -172,22 +171,20 @@ static bool read_forwarded(struct exchange *x)
     return true;
 }
 
-static enum outcome judge_forwarded(struct exchange *x)
-{
-    struct identity *identity = &x->forwarded;
-    identity->verdict = verdict_cache_get(x->engine->verdicts, x->site->trust, identity->presented,
-                                          identity->presented_count, clock_wall_s());
-    bool is_good = identity->verdict->outcome == OUTCOME_OK;
-    for (size_t i = 0; is_good && i < identity->presented_count; i++)
-        cert_table_add(x->engine->certs, identity->presented[i]);
-    return identity->verdict->outcome;
-}
-
 static enum outcome judge(void *arg)
 {
     struct exchange *x = arg;
-    return x->is_forwarded ? judge_forwarded(x)
-                           : identity_judge(x->client, x->site, clock_wall_s());
+    struct identity *forwarded = &x->forwarded;
+    if (x->is_forwarded) {
+        forwarded->verdict =
+            verdict_cache_get(x->engine->verdicts, x->site->trust, forwarded->presented,
+                              forwarded->presented_count, clock_wall_s());
+        for (size_t i = 0;
+             forwarded->verdict->outcome == OUTCOME_OK && i < forwarded->presented_count; i++)
+            cert_table_add(x->engine->certs, forwarded->presented[i]);
+        return forwarded->verdict->outcome;
+    }
+    return identity_judge(x->client, x->site, clock_wall_s());
 }
 
 enum preflight_step { PREFLIGHT_ORDINARY, PREFLIGHT_GOES_ON, PREFLIGHT_ANSWERED };

@@ -153,11 +153,11 @@ void exchange_response_end(struct exchange *x);
 /* Before the response's head: answered with the outcome; after it: aborted. */
 void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const char *detail);
 
+/* Answers with x->response, which is complete, and this body. */
+void exchange_answer(struct exchange *x, struct str body);
 /* Whose certificate counts for this request. */
 const struct identity *exchange_identity(const struct exchange *x);
 
-/* Answers with x->response, which is complete, and this body. */
-void exchange_answer(struct exchange *x, struct str body);
 /* Answers with the outcome's page; the upstream, if any, is cancelled. */
 void exchange_refuse(struct exchange *x, enum outcome outcome);
 /* The upstream side lets go of a complete exchange (its connection is back in the pool). */

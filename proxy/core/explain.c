@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/access.h"
+#include "core/header_edit.h"
 #include "core/identity.h"
 #include "core/identity_headers.h"
 #include "core/route.h"
@@ -150,6 +151,7 @@ static void add_headers(const struct snapshot *snapshot, const struct explain_re
         identity_chain(&report->verdict, arena, &facts.chain, &facts.chain_count);
     }
     identity_headers_add(&facts, arena, &report->headers);
+    header_edit_request(&report->access->request_headers, &facts, arena, &report->headers);
     /* What explain says is copied into tickets and mails: no password. */
     if (http_fields_remove(&report->headers, STR("Authorization")) > 0)
         http_fields_add(&report->headers, arena, STR("Authorization"), STR("Basic (not shown)"));

@@ -23,13 +23,19 @@ static bool fail(struct reader *reader, const char *reason)
     return false;
 }
 
+/* Decoded before, when it was found good then. */
+static struct cert *read_der(struct cert_table *table, const unsigned char *der, size_t len)
+{
+    const X509 *known = table == NULL ? NULL : cert_table_find_der(table, der, len);
+    struct cert *cert = known == NULL ? NULL : cert_table_get(table, known);
+    return cert != NULL ? cert : cert_from_der(der, len);
+}
+
 static bool add_der(struct reader *reader, const unsigned char *der, size_t len)
 {
     if (len > reader->bytes_left)
         return fail(reader, "the forwarded certificates are longer than limits.chain_bytes");
-    const X509 *known = cert_table_find_der(reader->table, der, len);
-    struct cert *cert =
-        known == NULL ? cert_from_der(der, len) : cert_table_get(reader->table, known);
+    struct cert *cert = read_der(reader->table, der, len);
     if (cert == NULL)
         return fail(reader, "the forwarded certificate cannot be decoded");
     struct forwarded_cert *found = &reader->found;

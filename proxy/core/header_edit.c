@@ -26,10 +26,23 @@ static void check_name(const struct checked *place, const struct config_value *n
                    "%s comes from forward.authorization: basic; one source only", name->text);
 }
 
+static void check_twice(const struct checked *place, const struct config_header_edit *edit,
+                        size_t index)
+{
+    const struct config_value *name = &edit->set[index].name;
+    for (size_t i = 0; i < index; i++) {
+        if (config_header_same(str_of(edit->set[i].name.text), str_of(name->text)))
+            errors_add(place->errors, name->mark, "%s is the same header as %s; set it once",
+                       name->text, edit->set[i].name.text);
+    }
+}
+
 static void check_edit(const struct checked *place, const struct config_header_edit *edit)
 {
-    for (size_t i = 0; i < edit->set_count; i++)
+    for (size_t i = 0; i < edit->set_count; i++) {
         check_name(place, &edit->set[i].name);
+        check_twice(place, edit, i);
+    }
     for (size_t i = 0; i < edit->add_count; i++)
         check_name(place, &edit->add[i].name);
     for (size_t i = 0; i < edit->remove.count; i++)

@@ -266,6 +266,8 @@ void headers_for_interim(struct exchange *x, const struct http_response *respons
 
 static void rewrite_redirects(struct exchange *x)
 {
+    if (!x->is_stripped && x->place->config->rewrite.add_prefix.text == NULL)
+        return;
     const struct http_field *host = http_fields_find(&x->upstream_fields, STR("Host"));
     struct http_fields *fields = &x->response.fields;
     struct rewrite_hosts hosts = {

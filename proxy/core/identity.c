@@ -137,12 +137,6 @@ static void offer_presented(struct identity *identity, struct tls_session_facts 
     facts->presented_count = count;
 }
 
-bool identity_lost_its_chain(const struct identity *identity, const struct trust *trust)
-{
-    return identity->is_resumed && identity->presented_count == 1 &&
-           !trust_knows_issuer(trust, identity->presented[0]);
-}
-
 bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts)
 {
     *ret_facts = (struct tls_session_facts){.valid_until = INT64_MAX};

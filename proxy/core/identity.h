@@ -49,9 +49,6 @@ static inline bool identity_has_certificate(const struct identity *identity)
  * the handshake's but may have CRLs of its own; reached again when it is due or when the CRLs are
  * others. Call only with a certificate. */
 enum outcome identity_judge(struct client *client, const struct snapshot_site *site, int64_t now);
-/* True when a resumed connection cannot be judged anew, because the intermediates that the client
- * sent in the full handshake are gone and the stores do not have them. */
-bool identity_lost_its_chain(const struct identity *identity, const struct trust *trust);
 /* What a session of this connection may carry; false when it must not be resumable. */
 bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts);
 /* The verdict whose path is the validated chain, for forwarding that: after a resumption it is

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/late_certificate.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -9,6 +8,7 @@
 #include "base/mem.h"
 #include "core/client.h"
 #include "core/exchange.h"
+#include "core/identity_headers.h"
 #include "core/snapshot.h"
 #include "tls/tls_transport.h"
 
@@ -154,6 +154,7 @@ static void resume(struct client *client)
     struct exchange *x = client->exchange;
     client_set_state(client, CLIENT_EXCHANGE);
     identity_from_handshake(client);
+    identity_cache_clear(&client->told); /* a renegotiation may have changed the cipher, too */
     client->body_pending = str_make(x->read_ahead.bytes, x->read_ahead.len);
     x->awaits_certificate = false;
     client->must_run = true;

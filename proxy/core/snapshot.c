@@ -13,6 +13,7 @@
 #include "core/header_edit.h"
 #include "core/identity_headers.h"
 #include "core/redirect.h"
+#include "core/route.h"
 #include "core/trusted_proxy.h"
 #include "core/upstream.h"
 #include "observe/access_log.h"
@@ -224,7 +225,9 @@ static void build_bindings(struct snapshot *snapshot, struct tls_ticket_keys *ke
     if (errors->errors > 0)
         return;
     for (size_t i = 0; i < snapshot->binding_count; i++) {
-        if (snapshot->bindings[i].is_https)
+        struct snapshot_binding *binding = &snapshot->bindings[i];
+        binding->routes = route_table_new(binding->sites, binding->site_count);
+        if (binding->is_https)
             build_listener(snapshot, &snapshot->bindings[i], keys);
     }
 }
@@ -262,6 +265,7 @@ void snapshot_free(struct snapshot *snapshot)
         return;
     for (size_t i = 0; i < snapshot->binding_count; i++) {
         tls_listener_free(snapshot->bindings[i].tls);
+        route_table_free(snapshot->bindings[i].routes);
         free(snapshot->bindings[i].sites);
     }
     for (size_t i = 0; i < snapshot->site_count; i++) {
@@ -281,8 +285,8 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot->upstreams);
     tls_ticket_file_free(snapshot->ticket_file);
     identity_names_free(snapshot->identity_names);
-    trusted_proxies_free(snapshot->proxies);
     error_page_files_free(snapshot->error_pages);
+    trusted_proxies_free(snapshot->proxies);
     config_free(snapshot->config);
     free(snapshot);
 }

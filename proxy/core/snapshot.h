@@ -48,12 +48,14 @@ struct snapshot_binding { /* one listening address; several sites may share it *
     struct mark mark;
     struct snapshot_site **sites; /* in the order of the configuration */
     size_t site_count;
-    struct tls_listener *tls; /* NULL for http */
+    struct route_table *routes; /* from host names to sites */
+    struct tls_listener *tls;   /* NULL for http */
 };
 
 struct authorize;         /* core/authorize.h */
 struct error_page_files;  /* core/error_page_files.h */
 struct identity_names;    /* core/identity_headers.h */
+struct route_table;       /* core/route.h */
 struct snapshot_upstream; /* core/upstream.h */
 struct trusted_proxies;   /* core/trusted_proxy.h */
 
@@ -67,8 +69,8 @@ struct snapshot {
     size_t upstream_count;
     struct tls_ticket_file *ticket_file;   /* NULL: this machine's own keys */
     struct identity_names *identity_names; /* fields no client may send through */
-    struct trusted_proxies *proxies;       /* peers whose word about clients is believed */
     struct error_page_files *error_pages;
+    struct trusted_proxies *proxies; /* peers whose word about clients is believed */
     unsigned access_fields;
     bool is_backend; /* the echo command: shows requests as they came */
 };

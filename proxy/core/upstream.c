@@ -157,7 +157,7 @@ static void fail(struct upstream_conn *conn, const char *reason, size_t addrs_le
     struct upstream_server *server = conn->server;
     /* The reason may belong to the connection. */
     reason = arena_copy(&x->arena, str_of(reason)).ptr;
-    upstream_avoid_addr(server, conn->addr_index);
+    upstream_avoid_addr(server, &conn->addr);
     upstream_conn_close(conn);
     if (addrs_left > 0)
         open_next(server, x, addrs_left);
@@ -275,25 +275,27 @@ static void deadline_passed(void *arg)
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
-void upstream_avoid_addr(struct upstream_server *server, size_t index)
+void upstream_avoid_addr(struct upstream_server *server, const struct addr *addr)
 {
-    if (index < server->addr_count)
-        server->addrs[index].avoid_until_ms =
-            clock_monotonic_ms() + server->group->config->config->health_interval_ms;
+    for (size_t i = 0; i < server->addr_count; i++) {
+        if (addr_equal(&server->addrs[i].addr, addr))
+            server->addrs[i].avoid_until_ms =
+                clock_monotonic_ms() + server->group->config->config->health_interval_ms;
+    }
 }
 
-bool upstream_pick_addr(struct upstream_server *server, size_t *ret_index)
+bool upstream_pick_addr(struct upstream_server *server, struct addr *ret_addr)
 {
     uint64_t now_ms = clock_monotonic_ms();
     if (server->addr_count == 0)
         return false;
     size_t first = server->next_addr++ % server->addr_count;
-    *ret_index = first;
+    *ret_addr = server->addrs[first].addr;
     for (size_t i = 0; i < server->addr_count; i++) {
         size_t index = (first + i) % server->addr_count;
         if (server->addrs[index].avoid_until_ms <= now_ms) {
             server->next_addr = index + 1;
-            *ret_index = index;
+            *ret_addr = server->addrs[index].addr;
             break;
         }
     }
@@ -311,13 +313,13 @@ void upstream_transport_init(struct upstream_server *server, struct transport *t
         transport_init_plain(transport, base, fd, callback, arg);
 }
 
-static void conn_new(struct upstream_server *server, struct exchange *x, int fd, size_t addr_index,
-                     size_t addrs_left)
+static void conn_new(struct upstream_server *server, struct exchange *x, int fd,
+                     const struct addr *addr, size_t addrs_left)
 {
     struct upstream_conn *conn = xcalloc(1, sizeof *conn);
     conn->engine = x->engine;
     conn->server = server;
-    conn->addr_index = addr_index;
+    conn->addr = *addr;
     conn->addrs_left = addrs_left;
     server->open_count++;
     take_exchange(conn, x);
@@ -332,15 +334,15 @@ static void conn_new(struct upstream_server *server, struct exchange *x, int fd,
 static void open_next(struct upstream_server *server, struct exchange *x, size_t addrs_left)
 {
     int error = 0;
-    size_t index = 0;
-    for (; addrs_left > 0 && upstream_pick_addr(server, &index); addrs_left--) {
+    struct addr addr;
+    for (; addrs_left > 0 && upstream_pick_addr(server, &addr); addrs_left--) {
         int fd = -1;
-        error = transport_connect(&server->addrs[index].addr, &fd);
+        error = transport_connect(&addr, &fd);
         if (error == 0) {
-            conn_new(server, x, fd, index, addrs_left - 1);
+            conn_new(server, x, fd, &addr, addrs_left - 1);
             return;
         }
-        upstream_avoid_addr(server, index);
+        upstream_avoid_addr(server, &addr);
     }
     connect_failed(server, x, strerrordesc_np(-error));
 }
@@ -374,6 +376,7 @@ bool upstream_conn_reuse(struct upstream_server *server, struct exchange *x)
 {
     while (server->idle != NULL) {
         struct upstream_conn *conn = server->idle;
+        /* Bytes that a backend left behind must never become the next answer. */
         if (upstream_conn_is_quiet(conn)) {
             leave_pool(conn);
             upstream_conn_begin(conn, x);

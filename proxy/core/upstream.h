@@ -24,6 +24,7 @@
 struct client;
 struct engine;
 struct exchange;
+struct resolve_slot;
 struct upstream_conn;
 struct upstream_group;
 struct upstream_probe;
@@ -34,7 +35,8 @@ struct snapshot_server {
     const struct config_server *config;
     struct addr *addrs; /* resolved at load; may be empty: 502 until the name resolves */
     size_t addr_count;
-    char *host; /* for the Host field under host: upstream; owned */
+    char *host;                    /* for the Host field under host: upstream; owned */
+    struct resolve_slot *resolved; /* what it resolves to now; NULL: what was found at load */
 };
 struct snapshot_upstream {
     const char *name; /* "echo", the URL or the name; borrowed from the configuration */
@@ -42,7 +44,8 @@ struct snapshot_upstream {
     const struct config_upstream *config; /* NULL for echo */
     struct snapshot_server *servers;
     size_t server_count;
-    struct tls_client *tls; /* owned; NULL: no server takes https */
+    struct tls_client *tls;     /* owned; NULL: no server takes https */
+    struct resolve_slot *slots; /* owned, one a server; NULL: no name is looked up again */
 };
 
 enum upstream_state {
@@ -75,6 +78,8 @@ struct upstream_server {
     struct upstream_addr *addrs; /* owned */
     size_t addr_count;
     size_t next_addr;
+    uint64_t resolved_seen;     /* version of config->resolved */
+    int resolve_error;          /* of getaddrinfo(), the last time */
     struct upstream_conn *idle; /* newest first */
     size_t idle_count;
     size_t open_count;      /* connections, the idle and the bound ones included */
@@ -109,7 +114,7 @@ struct upstream_conn {
     struct http1_body body;  /* of the response */
     struct str body_pending; /* decoded, offered, not yet taken; in stream.in */
     uint64_t requests;       /* begun on this connection */
-    size_t addr_index;       /* of the server's, as it was when this was opened */
+    struct addr addr;        /* of the server: where it leads */
     size_t addrs_left;       /* further addresses to try when this one does not connect */
     bool is_reused;
     bool is_trial; /* the server counts as down: this exchange finds out */
@@ -155,9 +160,9 @@ void upstream_conn_open(struct upstream_server *server, struct exchange *x);
 void upstream_conn_begin(struct upstream_conn *conn, struct exchange *x);
 /* The address to connect to now: in turn, but one that failed lately only when all did. False when
  * there is none. */
-bool upstream_pick_addr(struct upstream_server *server, size_t *ret_index);
+bool upstream_pick_addr(struct upstream_server *server, struct addr *ret_addr);
 /* An address failed: it is not the first choice for a while. */
-void upstream_avoid_addr(struct upstream_server *server, size_t index);
+void upstream_avoid_addr(struct upstream_server *server, const struct addr *addr);
 /* A plain or TLS transport over a fd that is connecting to the server. */
 void upstream_transport_init(struct upstream_server *server, struct transport *transport, int fd,
                              transport_cb callback, void *arg);

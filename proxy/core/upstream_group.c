@@ -16,6 +16,7 @@
 #include "core/upstream_choice.h"
 #include "core/upstream_probe.h"
 #include "core/upstream_queue.h"
+#include "core/upstream_resolve.h"
 
 static void server_init(struct upstream_server *server, struct upstream_group *group,
                         const struct snapshot_server *config)
@@ -62,6 +63,7 @@ void upstream_group_clear(struct upstream_group *group)
 static void assign(struct exchange *x, struct upstream_server *server)
 {
     x->attempts++;
+    (void)upstream_resolve_refresh(server);
     headers_for_upstream(x, str_of(server->config->host));
     /* Where a kept connection failed, others kept as long are likely to fail as well. */
     if (x->attempts > 1 || !upstream_conn_reuse(server, x))

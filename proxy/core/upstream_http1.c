@@ -63,13 +63,22 @@ static enum upstream_failure failure_of(const struct upstream_conn *conn, enum o
     return conn->is_reused ? UPSTREAM_STALE : UPSTREAM_LOST;
 }
 
+/* A kept connection may end at any time, and one that is closed inside an upload may be closed for
+ * what is in it: three such requests must not take a server from everybody. */
+static bool is_servers_fault(const struct upstream_conn *conn, enum outcome outcome)
+{
+    if (conn->head_received)
+        return false;
+    return outcome != OUTCOME_UPSTREAM_CLOSED ||
+           (!conn->is_reused && conn->exchange->request_body_sent == 0);
+}
+
 static void fail(struct upstream_conn *conn, enum outcome outcome, const char *detail)
 {
     struct exchange *x = conn->exchange;
     struct upstream_server *server = conn->server;
     enum upstream_failure failure = failure_of(conn, outcome);
-    bool is_its_fault = !conn->head_received && failure != UPSTREAM_STALE &&
-                        !(conn->is_reused && outcome == OUTCOME_UPSTREAM_CLOSED);
+    bool is_its_fault = is_servers_fault(conn, outcome);
     /* The detail may belong to the connection. */
     detail = arena_copy(&x->arena, str_of(detail)).ptr;
     upstream_conn_close(conn);

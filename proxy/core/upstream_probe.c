@@ -16,6 +16,7 @@
 #include "core/stream.h"
 #include "core/upstream.h"
 #include "core/upstream_health.h"
+#include "core/upstream_resolve.h"
 #include "http/http1_parse.h"
 #include "http/http1_write.h"
 
@@ -36,7 +37,7 @@ struct upstream_probe {
     struct deadline deadline; /* else */
     struct stream stream;     /* else */
     struct arena arena;       /* else */
-    size_t addr_index;
+    struct addr addr;
 };
 
 static const struct config_upstream *settings(const struct upstream_probe *probe)
@@ -81,7 +82,7 @@ static void done(struct upstream_probe *probe, const char *reason)
     char *kept = reason == NULL ? NULL : xstrdup(reason);
     stop(probe);
     if (kept != NULL)
-        upstream_avoid_addr(probe->server, probe->addr_index);
+        upstream_avoid_addr(probe->server, &probe->addr);
     upstream_health_probed(probe->server, clock_monotonic_ms(), kept);
     free(kept);
     wait_for_next(probe);
@@ -241,11 +242,12 @@ static void begin(void *arg)
     int fd = -1;
     if (engine->is_draining)
         return;
-    if (!upstream_pick_addr(server, &probe->addr_index)) {
+    (void)upstream_resolve_refresh(server);
+    if (!upstream_pick_addr(server, &probe->addr)) {
         done(probe, "the name did not resolve");
         return;
     }
-    int error = transport_connect(&server->addrs[probe->addr_index].addr, &fd);
+    int error = transport_connect(&probe->addr, &fd);
     if (error != 0) {
         done(probe, strerrordesc_np(-error));
         return;

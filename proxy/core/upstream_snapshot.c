@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <netdb.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "core/upstream.h"
+#include "core/upstream_resolve.h"
 
 static void add_addr(struct snapshot_server *server, const struct addr *addr)
 {
@@ -28,23 +28,42 @@ static void resolve(struct snapshot_server *server, struct error_list *errors)
         add_addr(server, &addr);
         return;
     }
-    char port[16];
-    (void)snprintf(port, sizeof port, "%u", config->port);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
-    struct addrinfo *found = NULL;
-    int error = getaddrinfo(config->host, port, &hints, &found);
+    struct resolved resolved;
+    int error = resolve_name(config->host, config->port, &resolved);
     if (error != 0) {
         errors_warn(errors, config->url.mark,
-                    "`%s` does not resolve (%s): its requests get 502 until a reload finds it",
-                    config->host, gai_strerror(error));
+                    "`%s` does not resolve (%s): its requests get 502 until it does", config->host,
+                    gai_strerror(error));
         return;
     }
-    for (const struct addrinfo *one = found; one != NULL; one = one->ai_next) {
-        addr = (struct addr){.len = one->ai_addrlen};
-        memcpy(&addr.storage, one->ai_addr, one->ai_addrlen);
-        add_addr(server, &addr);
+    for (size_t i = 0; i < resolved.count; i++)
+        add_addr(server, &resolved.addrs[i]);
+}
+
+static bool is_name(const struct config_server *config)
+{
+    struct addr addr;
+    return !config->is_unix && !addr_from_numeric(config->host, config->port, &addr);
+}
+
+static void add_slots(struct snapshot_upstream *upstream, struct error_list *errors)
+{
+    const struct config_upstream *config = upstream->config;
+    size_t names = 0;
+    for (size_t i = 0; i < config->server_count; i++)
+        names += is_name(&config->servers[i]);
+    if (names == 0 || config->resolve_ms == 0)
+        return;
+    upstream->slots = resolve_slots_new(config->server_count);
+    if (upstream->slots == NULL) {
+        errors_add(errors, config->servers[0].url.mark, "no memory for the addresses of `%s`",
+                   upstream->name);
+        return;
     }
-    freeaddrinfo(found);
+    for (size_t i = 0; i < config->server_count; i++) {
+        if (is_name(&config->servers[i]))
+            upstream->servers[i].resolved = resolve_slot_at(upstream->slots, i);
+    }
 }
 
 /* What the Host field says under host: upstream (RFC 9110 section 7.2: no default port). */
@@ -90,6 +109,7 @@ void snapshot_upstream_init(struct snapshot_upstream *upstream,
         server->host = host_field(server->config);
         resolve(server, errors);
     }
+    add_slots(upstream, errors);
     add_tls(upstream, errors);
 }
 
@@ -100,6 +120,7 @@ void snapshot_upstream_clear(struct snapshot_upstream *upstream)
         free(upstream->servers[i].host);
     }
     free(upstream->servers);
+    resolve_slots_free(upstream->slots, upstream->server_count);
     tls_client_free(upstream->tls);
     *upstream = (struct snapshot_upstream){0};
 }

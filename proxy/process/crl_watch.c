@@ -19,6 +19,9 @@
     (IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB)
 #define FOLDER_SIGNS (IN_DELETE_SELF | IN_MOVE_SELF)
 
+/* Reading takes at most one part in so many of the master's time. */
+#define PAUSE_FACTOR 4
+
 struct watched_site {
     size_t index; /* in the snapshot */
     const struct config_site *config;
@@ -42,7 +45,8 @@ struct crl_watch {
     size_t site_count;
     struct watched_path *paths;
     size_t path_count;
-    int fd; /* inotify; -1: only the poll */
+    int fd;             /* inotify; -1: only the poll */
+    uint64_t settle_ms; /* grows with the time that the reading takes */
     struct event *signs;
     struct event *settle;
     struct event *poll;
@@ -192,16 +196,20 @@ static void on_look(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct crl_watch *watch = arg;
+    uint64_t begin_ms = clock_monotonic_ms();
     watch_folders(watch);
     for (size_t i = 0; i < watch->site_count; i++)
         look_at(watch, &watch->sites[i]);
+    /* Files that never rest must not keep the master from its other work. */
+    uint64_t pause_ms = (clock_monotonic_ms() - begin_ms) * PAUSE_FACTOR;
+    watch->settle_ms = pause_ms > watch->options.settle_ms ? pause_ms : watch->options.settle_ms;
 }
 
 /* ---- signs of a change ---- */
 
 static void look_soon(struct crl_watch *watch)
 {
-    struct timeval delay = to_timeval(watch->options.settle_ms);
+    struct timeval delay = to_timeval(watch->settle_ms);
     if (evtimer_pending(watch->settle, NULL) == 0)
         (void)evtimer_add(watch->settle, &delay);
 }
@@ -324,7 +332,7 @@ static void start_inotify(struct crl_watch *watch)
 struct crl_watch *crl_watch_new(const struct crl_watch_options *options)
 {
     struct crl_watch *watch = xmalloc(sizeof *watch);
-    *watch = (struct crl_watch){.options = *options, .fd = -1};
+    *watch = (struct crl_watch){.options = *options, .settle_ms = options->settle_ms, .fd = -1};
     add_sites(watch);
     if (watch->site_count == 0)
         return watch;

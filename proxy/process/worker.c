@@ -125,7 +125,7 @@ static void take_crls(struct worker *worker, const struct control_message *messa
         worker->is_broken = true;
         (void)event_base_loopbreak(worker->base);
     } else {
-        log_info("worker.crls", "slot=%u site=%u", worker->seat->slot, message->site);
+        log_info("worker.crls", "slot=%u site_index=%u", worker->seat->slot, message->site);
     }
     (void)close(message->fd);
 }

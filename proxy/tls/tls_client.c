@@ -177,7 +177,7 @@ static SSL_CTX *new_context(bool verify)
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_sess_set_new_cb(ctx, on_session);
     SSL_CTX_set_info_callback(ctx, on_info);
-    SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, on_verify);
+    SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, verify ? on_verify : NULL);
     /* What is listed is trusted, be it a root or not. */
     (void)X509_STORE_set_flags(SSL_CTX_get_cert_store(ctx), X509_V_FLAG_PARTIAL_CHAIN);
     bool is_set = SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
@@ -241,6 +241,15 @@ static bool may_resume(SSL_SESSION *session)
            X509_cmp_time(X509_get0_notAfter(peer), &now) > 0;
 }
 
+/* Again a copy, for the same reason. */
+static void offer(SSL *ssl, SSL_SESSION *session)
+{
+    SSL_SESSION *copy = SSL_SESSION_dup(session);
+    if (copy != NULL)
+        (void)SSL_set_session(ssl, copy);
+    SSL_SESSION_free(copy);
+}
+
 static bool is_address(const char *name)
 {
     struct addr addr;
@@ -276,5 +285,5 @@ void tls_client_init(struct transport *transport, struct event_base *base, int f
         return;
     }
     if (session->session != NULL && may_resume(session->session))
-        (void)SSL_set_session(ssl, session->session);
+        offer(ssl, session->session);
 }

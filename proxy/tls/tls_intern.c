@@ -5,13 +5,125 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <stdlib.h>
 
 #include <openssl/asn1t.h>
 #include <openssl/err.h>
 
+#include "base/log.h"
+
 static const struct tls_intern_table *current_table;
+static const ASN1_ITEM *libcrypto_item;
 static bool is_for_handshakes;
 static bool is_in_handshake;
+static bool was_asked; /* the hook is in effect */
+
+/* libcrypto's template of a certificate, the next definition in the order of search. */
+static const ASN1_ITEM *real_item(void)
+{
+    if (libcrypto_item == NULL) {
+        union {
+            void *address;
+            const ASN1_ITEM *(*function)(void);
+        } next = {.address = dlsym(RTLD_NEXT, "X509_it")};
+        if (next.address == NULL) {
+            log_error("tls.intern", "error=\"libcrypto has no X509_it\"");
+            abort();
+        }
+        libcrypto_item = next.function();
+    }
+    return libcrypto_item;
+}
+
+/* ---- the template: every function goes on to libcrypto's --------------------------------------
+ */
+
+static int on_new(ASN1_VALUE **value, const ASN1_ITEM *item)
+{
+    (void)item;
+    was_asked = true;
+    return ASN1_item_ex_new(value, real_item());
+}
+
+static void on_free(ASN1_VALUE **value, const ASN1_ITEM *item)
+{
+    (void)item;
+    ASN1_item_ex_free(value, real_item());
+}
+
+static int on_encode(const ASN1_VALUE **value, unsigned char **out, const ASN1_ITEM *item, int tag,
+                     int aclass)
+{
+    (void)item;
+    return ASN1_item_ex_i2d(value, out, real_item(), tag, aclass);
+}
+
+/* Bytes of the SEQUENCE that starts here; 0: none, or one that libcrypto is to judge. */
+static size_t sequence_size(const unsigned char *in, long len)
+{
+    if (len < 2 || in[0] != (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED)) {
+        return 0;
+    }
+    size_t size = in[1];
+    size_t header = 2;
+    if (size >= 0x80) {
+        size_t count = size & 0x7f;
+        header += count;
+        if (count == 0 || count > 3 || (size_t)len < header) {
+            return 0;
+        }
+        size = 0;
+        for (size_t i = 0; i < count; i++) {
+            size = size << 8 | in[2 + i];
+        }
+    }
+    return size <= (size_t)len - header ? header + size : 0;
+}
+
+static X509 *find(const unsigned char *in, long len, size_t *ret_size)
+{
+    *ret_size = sequence_size(in, len);
+    return *ret_size == 0 ? NULL : current_table->find_der(current_table->arg, in, *ret_size);
+}
+
+static int on_decode(ASN1_VALUE **value, const unsigned char **in, long len, const ASN1_ITEM *item,
+                     int tag, int aclass, char opt, ASN1_TLC *ctx)
+{
+    size_t size;
+    X509 *known;
+    (void)item;
+    if (is_in_handshake && tag == -1 && (known = find(*in, len, &size)) != NULL &&
+        X509_up_ref(known) == 1) {
+        ASN1_item_ex_free(value, real_item()); /* an empty one, to be filled */
+        *value = (ASN1_VALUE *)known;
+        *in += size;
+        return 1;
+    }
+    return ASN1_item_ex_d2i(value, in, len, real_item(), tag, aclass, opt, ctx);
+}
+
+static const ASN1_EXTERN_FUNCS HOOKS = {
+    .asn1_ex_new = on_new,
+    .asn1_ex_free = on_free,
+    .asn1_ex_clear = on_free,
+    .asn1_ex_d2i = on_decode,
+    .asn1_ex_i2d = on_encode,
+};
+
+/* In place of libcrypto's. */
+const ASN1_ITEM *X509_it(void)
+{
+    static const ASN1_ITEM ITEM = {
+        .itype = ASN1_ITYPE_EXTERN,
+        .utype = V_ASN1_SEQUENCE,
+        .funcs = &HOOKS,
+        .sname = "X509",
+    };
+    return &ITEM;
+}
+
+/* ---- the table --------------------------------------------------------------------------------
+ */
 
 void tls_intern_use(const struct tls_intern_table *table, bool in_handshakes)
 {
@@ -30,39 +142,11 @@ void tls_intern_end(void)
     is_in_handshake = false;
 }
 
-static X509 *decode(X509 **ret_cert, const unsigned char **in, long len)
-{
-    return (X509 *)ASN1_item_d2i((ASN1_VALUE **)ret_cert, in, len, ASN1_ITEM_rptr(X509));
-}
-
-/* In place of libcrypto's. libssl hands in a certificate that is empty and nobody else's, to be
- * filled; the known one takes its place. */
-X509 *d2i_X509(X509 **ret_cert, const unsigned char **in, long len)
-{
-    if (!is_in_handshake || in == NULL || *in == NULL || len <= 0) {
-        return decode(ret_cert, in, len);
-    }
-    X509 *known = current_table->find_der(current_table->arg, *in, (size_t)len);
-    if (known == NULL || X509_up_ref(known) != 1) {
-        return decode(ret_cert, in, len);
-    }
-    *in += len;
-    if (ret_cert != NULL) {
-        X509_free(*ret_cert);
-        *ret_cert = known;
-    }
-    return known;
-}
-
 bool tls_intern_is_effective(void)
 {
-    /* The first definition in the order of search is the one libssl was bound to. */
-    void *found = dlsym(RTLD_DEFAULT, "d2i_X509");
-    union {
-        X509 *(*function)(X509 **, const unsigned char **, long);
-        void *address;
-    } ours = {.function = d2i_X509};
-    return found != NULL && found == ours.address;
+    was_asked = false;
+    X509_free(X509_new());
+    return was_asked;
 }
 
 X509 *tls_intern_get(const unsigned char sha256[32])
@@ -83,7 +167,7 @@ X509 *tls_intern_decode(const unsigned char *der, size_t len)
         return known;
     }
     const unsigned char *in = der;
-    X509 *cert = decode(NULL, &in, (long)len);
+    X509 *cert = d2i_X509(NULL, &in, (long)len);
     if (cert != NULL && in != der + len) {
         X509_free(cert);
         cert = NULL;

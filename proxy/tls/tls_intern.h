@@ -1,10 +1,12 @@
 /* tls_intern.h - certificates that are decoded once, not once a connection.
  *
- * libssl decodes every certificate of a client through the symbol d2i_X509, which this program
- * defines itself: during a handshake it is asked for a certificate it knows, byte for byte, and
- * takes a reference instead. Everything else, and everybody else, gets OpenSSL's own decoder. What
- * is known is decided by the owner of the table; nothing here adds to it. If the linker bound the
- * symbol elsewhere, everything works as before, only slower.
+ * Half the work of a handshake with client certificates is decoding the public keys in them: when
+ * they arrive, and again whenever a session with one in it becomes a ticket or comes back from one.
+ * All of it goes through libcrypto's template of a certificate, the symbol X509_it, which this
+ * program defines itself: during a handshake it is asked for a certificate it knows, byte for byte,
+ * and takes a reference instead. Everything else goes on to libcrypto's own template. What is known
+ * is decided by the owner of the table; nothing here adds to it. If the linker bound the symbol
+ * elsewhere, everything works as before, only slower.
  *
  * The hook is the process's, because the symbol is: one table at a time, set by its one event loop.
  *
@@ -27,10 +29,10 @@ struct tls_intern_table {
 /* The table to ask from now on, borrowed; NULL: none. in_handshakes false: libssl decodes for
  * itself, only sessions are completed from the table. */
 void tls_intern_use(const struct tls_intern_table *table, bool in_handshakes);
-/* Between these two calls the callers of d2i_X509 are libssl's. */
+/* Around a call of libssl that may decode certificates. */
 void tls_intern_begin(void);
 void tls_intern_end(void);
-/* True when libssl calls the d2i_X509 of this program: asked of the dynamic linker. */
+/* Tries whether libcrypto uses the template of this program. */
 bool tls_intern_is_effective(void);
 /* A new reference; NULL when it is not known. */
 X509 *tls_intern_get(const unsigned char sha256[32]);

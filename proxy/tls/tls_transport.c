@@ -51,6 +51,7 @@ static enum transport_result result_of(struct transport *transport, int status,
 {
     struct tls_connection *connection = transport->tls_connection;
     int error_number = errno;
+    tls_intern_end();
     switch (SSL_get_error(transport->tls, status)) {
     case SSL_ERROR_NONE:
         return TRANSPORT_OK;
@@ -82,6 +83,7 @@ static bool may_call(const struct transport *transport)
 
 static void prepare_call(void)
 {
+    tls_intern_begin();
     ERR_clear_error();
     errno = 0;
 }
@@ -94,9 +96,7 @@ static enum transport_result tls_handshake(struct transport *transport)
         return TRANSPORT_ERROR;
     }
     prepare_call();
-    tls_intern_begin();
     int status = SSL_do_handshake(transport->tls);
-    tls_intern_end();
     enum transport_result result = result_of(transport, status, &needs_write);
     transport->read_needs_write = result == TRANSPORT_AGAIN && needs_write;
     transport->write_needs_read = result == TRANSPORT_AGAIN && !needs_write;
@@ -166,6 +166,7 @@ static void tls_shutdown(struct transport *transport)
             (void)SSL_do_handshake(transport->tls); /* a session was offered and nothing written */
         }
         (void)SSL_shutdown(transport->tls);
+        tls_intern_end();
         ERR_clear_error();
     }
     (void)shutdown(transport->fd, SHUT_WR);

@@ -169,6 +169,7 @@ def test_the_chain_does_not_depend_on_resumption(start, basics, version):
             session = client.sock.session
         with tlsclient.connect(proxy, tls=tls, session=session) as client:
             again = client.get_json()
+            assert client.sock.session_reused
         wanted = f":{basics.issuing.base64}:"
         assert first.seen("client-cert-chain") == again.seen("client-cert-chain") == [wanted]
 

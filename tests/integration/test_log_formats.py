@@ -7,6 +7,7 @@ import datetime
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 
@@ -171,6 +172,44 @@ def test_a_client_that_resets_while_the_backend_works_is_64(start, basics, backe
     eventually(lambda: arrived, "the backend has the request")
     client.abort()
     assert proxy.verdict("/slow") == (200, 0, 64)
+
+
+def test_a_client_that_closes_while_the_backend_works_is_64(start, basics, backend):
+    @backend.on("/slow")
+    def _(exchange):
+        arrived.append(1)
+        eventually(lambda: left, "the client has left")
+        exchange.reply(body=b"x" * 100)
+
+    arrived, left = [], []
+    proxy = start(site(basics, bindings=["http://127.0.0.1:0"], client_certificate="ignore",
+                       upstream=backend.url))
+    client = tlsclient.plain(proxy)
+    client.send(tlsclient.build(target="/slow"))
+    eventually(lambda: arrived, "the backend has the request")
+    client.close()
+    left.append(1)
+    assert proxy.verdict("/slow") == (200, 0, 64)
+
+
+def test_a_client_that_only_ends_its_side_gets_its_answer(start, basics, backend):
+    """A half-closed connection is not a client that is gone."""
+    @backend.on("/half")
+    def _(exchange):
+        arrived.append(1)
+        eventually(lambda: left, "the client has closed its side")
+        exchange.reply(body=b"whole")
+
+    arrived, left = [], []
+    proxy = start(site(basics, bindings=["http://127.0.0.1:0"], client_certificate="ignore",
+                       upstream=backend.url))
+    with tlsclient.plain(proxy) as client:
+        client.send(tlsclient.build(target="/half"))
+        eventually(lambda: arrived, "the backend has the request")
+        client.sock.shutdown(socket.SHUT_WR)
+        left.append(1)
+        assert client.read_response().body == b"whole"
+    assert proxy.verdict("/half") == (200, 0, 0)
 
 
 def test_another_code_is_not_replaced_when_the_client_is_gone(start, basics):

@@ -416,10 +416,7 @@ def test_a_handshake_begun_before_a_change_of_trust_is_not_judged_by_the_old(sta
     """Whatever starts after the switch is judged by the new policy, or sent away."""
     proxy = start(site(basics))
     raw = tlsclient.tcp(proxy)
-    port = proxy.address()[1]
-    proxy.configure(configuration(site(basics, trust={"root": [basics.path("outside-root.pem")]},
-                                       bindings=[f"https://127.0.0.1:{port}"])))
-    proxy.reload()
+    proxy.reload(configuration(site(basics, trust={"root": [basics.path("outside-root.pem")]})))
     context = tlsclient.context(basics.alice)
     try:
         with context.wrap_socket(raw, server_hostname="server.test") as stream:

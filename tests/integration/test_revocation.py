@@ -148,8 +148,8 @@ def test_others_go_on_when_a_list_changes(basics, folder, version):
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_resumed_client_whose_chain_is_forgotten_shakes_hands_again(basics, folder, version):
-    """A resumption brings back the leaf alone; its intermediates are in no store here."""
+def test_resumed_client_is_judged_anew_with_the_chain_it_sent(basics, folder, version):
+    """Its intermediates are in no store, and it has not sent them again."""
     folder.put("issuing.crl", basics.issuing.crl())
     revocation = {"crls": [folder.path]}
     sites = [site(basics, trust={"intermediate": [], "revocation": revocation})]
@@ -161,10 +161,12 @@ def test_resumed_client_whose_chain_is_forgotten_shakes_hands_again(basics, fold
                 assert second.sock.session_reused and second.request().status == 200
                 folder.put("issuing.crl", basics.issuing.crl(number=2))
                 proxy.event(" worker.crls ")
-                assert first.request().status == 200
-                assert second.is_at_end()
-        assert tlsclient.fetch(proxy, identity=basics.alice, version=version).status == 200
-        assert "access.refused" not in proxy.errors.text()
+                assert first.request().status == second.request().status == 200
+                folder.put("issuing.crl", basics.issuing.crl([basics.alice], number=3))
+                proxy.event(" worker.crls ", count=2)
+                assert first.request(target="/first").status == 403
+                assert second.request(target="/second").status == 403
+        assert proxy.verdict("/first") == proxy.verdict("/second") == REVOKED
 
 
 def test_hold_is_lifted_by_a_delta(basics, folder):

@@ -312,6 +312,20 @@ def test_a_server_that_does_not_answer_counts_as_failing(start, basics, pair):
     assert {one.status for one in ask(proxy, basics, 4, target="/slow")} == {200}
 
 
+def test_uploads_that_a_server_cuts_off_do_not_take_it_out(start, basics, pair):
+    """Else three requests of one client would take it from everybody."""
+    for backend in pair:
+        @backend.on("/cut-off")
+        def _(exchange):
+            exchange.reader.read(1000)
+            exchange.close(reset=True)
+    proxy = group(start, basics, *pair, health={"fall": 1, "interval": "1h"})
+    for _ in range(4):
+        assert ask(proxy, basics, method="POST", target="/cut-off", body=b"x" * 5000)[0].status == 502
+    assert ask(proxy, basics)[0].status == 200
+    assert "upstream.down" not in proxy.errors.text()
+
+
 # ---- limits and the queue
 
 

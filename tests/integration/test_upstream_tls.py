@@ -10,6 +10,7 @@ import json
 import os
 import socket
 import ssl
+import subprocess
 import threading
 import warnings
 
@@ -19,6 +20,7 @@ import pki
 import proxy as proxy_module
 import tlsclient
 import upstream as upstream_module
+from events import eventually
 from proxy import configuration, site
 
 CANNOT_CONNECT = (502, 3, 12029)
@@ -362,6 +364,48 @@ def test_python_http_server_with_a_client_certificate(start, basics, inside):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_nginx_with_a_client_certificate(start, basics, inside, tmp_path):
+    found = subprocess.run([os.path.join(proxy_module.TOP, "scripts", "peers"), "nginx"],
+                           capture_output=True, text=True, check=False)
+    if found.returncode != 0:
+        pytest.skip("nginx is not here and cannot be fetched")
+    mine = inside.server("to-nginx", usage=(pki.CLIENT_AUTH,))
+    key = os.path.splitext(inside.good)[0] + ".key"
+    port = proxy_module.free_port()
+    config = tmp_path / "nginx.conf"
+    config.write_text(f"""
+{"user root;" if os.getuid() == 0 else ""}
+daemon off; master_process off; pid {tmp_path}/pid; error_log stderr;
+events {{ }}
+http {{
+    access_log off; client_body_temp_path {tmp_path}/body; proxy_temp_path {tmp_path}/proxy;
+    fastcgi_temp_path {tmp_path}/f; uwsgi_temp_path {tmp_path}/u; scgi_temp_path {tmp_path}/s;
+    server {{
+        listen 127.0.0.1:{port} ssl; ssl_certificate {inside.good}; ssl_certificate_key {key};
+        ssl_client_certificate {inside.ca}; ssl_verify_client on; ssl_protocols TLSv1.3;
+        location / {{ return 200 "$ssl_client_s_dn $ssl_protocol $connection_requests"; }}
+        location /bye {{ keepalive_timeout 0; return 200 "$ssl_session_reused"; }}
+    }}
+}}""")
+    with subprocess.Popen([found.stdout.strip(), "-p", str(tmp_path), "-c", str(config)],
+                          stderr=subprocess.PIPE) as process:
+        try:
+            def is_up():
+                assert process.poll() is None, process.stderr.read()
+                with socket.socket() as probe:
+                    return probe.connect_ex(("127.0.0.1", port)) == 0
+
+            eventually(is_up, "nginx listens")
+            proxy = proxy_to(start, basics, f"https://localhost:{port}", ca=inside.ca,
+                             certificate=mine, key=os.path.splitext(mine)[0] + ".key")
+            assert ask(proxy, basics, times=3).body == b"CN=to-nginx TLSv1.3 3"
+            assert ask(proxy, basics, "/bye", times=3).body == b"r"
+            without = proxy_to(start, basics, f"https://localhost:{port}", ca=inside.ca)
+            assert ask(without, basics).status == 400  # nginx says so in HTTP
+        finally:
+            process.terminate()
 
 
 BAD = {

@@ -105,7 +105,7 @@ def answer_ok(exchange):
 class Upstream:
     """Listens on a free port (or a unix socket); handlers are chosen by path."""
 
-    def __init__(self, handler=answer_ok, unix=None, port=0, backlog=128):
+    def __init__(self, handler=answer_ok, unix=None, port=0, backlog=128, address="127.0.0.1"):
         if unix:
             self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.listener.bind(unix)
@@ -114,8 +114,8 @@ class Upstream:
         else:
             self.listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
             self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            self.listener.bind(("127.0.0.1", port))
-            self.url = "http://127.0.0.1:%d" % self.listener.getsockname()[1]
+            self.listener.bind((address, port))
+            self.url = "http://%s:%d" % self.listener.getsockname()
         self.listener.listen(backlog)
         self.handler = handler
         self.handlers = {}

@@ -221,6 +221,26 @@ START_TEST(a_stale_or_lonely_delta_is_offline)
 }
 END_TEST
 
+/* RFC 5280 section 5.3.1 has one entry a certificate; of two the one that shuts out counts. */
+START_TEST(an_entry_that_revokes_outweighs_one_that_does_not)
+{
+    static const long twice[] = {SERIAL, SERIAL};
+    static const int both_ways[][2] = {{CRL_REASON_REMOVE, 1}, {1, CRL_REASON_REMOVE}};
+    for (size_t i = 0; i < 2; i++) {
+        restart();
+        fixture_crl(&fixture,
+                    &(struct crl_spec){.issuer = &ca, .serials = serials, .count = 1, .number = 5});
+        fixture_crl(&fixture, &(struct crl_spec){.issuer = &ca,
+                                                 .serials = twice,
+                                                 .reasons = both_ways[i],
+                                                 .count = 2,
+                                                 .number = 6,
+                                                 .base = 5});
+        ck_assert_int_eq(OUTCOME_FOR(&fixture, &leaf), OUTCOME_REVOKED);
+    }
+}
+END_TEST
+
 START_TEST(the_newest_complete_crl_decides)
 {
     fixture_crl(&fixture,
@@ -550,6 +570,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, combines_a_complete_crl_with_its_delta);
     tcase_add_test(tcase, combines_only_a_delta_that_fits);
     tcase_add_test(tcase, a_stale_or_lonely_delta_is_offline);
+    tcase_add_test(tcase, an_entry_that_revokes_outweighs_one_that_does_not);
     tcase_add_test(tcase, the_newest_complete_crl_decides);
     tcase_add_test(tcase, respects_the_scope_of_a_crl);
     tcase_add_test(tcase, crls_for_some_reasons_answer_together);

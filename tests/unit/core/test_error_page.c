@@ -10,6 +10,7 @@
 #include "core/client.h"
 #include "core/error_page.h"
 #include "core/error_page_files.h"
+#include "core/route.h"
 #include "core/snapshot.h"
 #include "unit/unit.h"
 
@@ -52,7 +53,8 @@ static void world_init(struct world *world, enum config_error_mode mode,
     world->place = (struct snapshot_access){.config = &world->site.access};
     world->snapshot_site = (struct snapshot_site){.config = &world->site, .places = &world->place};
     world->sites[0] = &world->snapshot_site;
-    world->binding = (struct snapshot_binding){.sites = world->sites, .site_count = 1};
+    world->binding = (struct snapshot_binding){
+        .sites = world->sites, .site_count = 1, .routes = route_table_new(world->sites, 1)};
     world->snapshot = (struct snapshot){
         .config = &world->config, .error_pages = error_page_files_new(&world->config, &errors)};
     ck_assert_uint_eq(errors.count, 0);
@@ -73,6 +75,7 @@ static void world_init(struct world *world, enum config_error_mode mode,
 
 static void world_clear(struct world *world)
 {
+    route_table_free(world->binding.routes);
     arena_clear(&world->x.arena);
     buf_pool_clear(&world->pool);
     error_page_files_free(world->snapshot.error_pages);

@@ -130,6 +130,24 @@ START_TEST(names_that_say_who_the_client_is_are_refused)
 }
 END_TEST
 
+START_TEST(a_header_is_set_once_under_whatever_spelling)
+{
+    char one[] = "X-Env";
+    char two[] = "x_env";
+    char value[] = "a";
+    struct config_header set[] = {{.name.text = one, .template.text = value},
+                                  {.name.text = two, .template.text = value}};
+    struct config_site site = {.access.response_headers = {.set = set, .set_count = 2}};
+    struct config config = {.sites = &site, .site_count = 1};
+    struct snapshot snapshot = {.config = &config, .identity_names = identity_names_new(&config)};
+    struct error_list errors = {0};
+    header_edit_check(&snapshot, &errors);
+    ck_assert_uint_eq(errors.errors, 1);
+    errors_clear(&errors);
+    identity_names_free(snapshot.identity_names);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("header_edit");
@@ -139,6 +157,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, own_pages_keep_what_they_have);
     tcase_add_test(tcase, strict_transport_security_is_for_https);
     tcase_add_test(tcase, names_that_say_who_the_client_is_are_refused);
+    tcase_add_test(tcase, a_header_is_set_once_under_whatever_spelling);
     suite_add_tcase(suite, tcase);
     return suite;
 }

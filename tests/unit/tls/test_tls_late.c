@@ -224,62 +224,69 @@ START_TEST(breaks_when_the_second_handshake_names_another_site)
 }
 END_TEST
 
-/* A session would carry what its handshake asked for; this one asked for nothing. */
+/* The ways a session can be kept: TLS 1.3 in the store, everything in tickets. */
+static const enum config_tickets KEPT[] = {TICKETS_TLS12, TICKETS_ALL};
+enum { KEPT_COUNT = 2 };
+
+static void keep_sessions(enum config_tickets tickets, bool is_late)
+{
+    world.config.sessions.tickets = tickets;
+    world.setups[0].config.negotiate_late = is_late;
+    world_load(&world);
+}
+
+/* Takes the session; the next connection must not be resumed with it. */
+static void check_not_resumed(SSL_CTX *ctx, SSL_SESSION *session)
+{
+    struct link link;
+    open_late(&link, ctx);
+    ck_assert_int_eq(SSL_set_session(link.client, session), 1);
+    ck_assert(link_shake(&link));
+    ck_assert(!tls_transport_is_resumed(&link.server));
+    ck_assert_ptr_null(tls_transport_peer_leaf(&link.server));
+    link_close(&link);
+    SSL_SESSION_free(session);
+}
+
+/* A session would carry what its handshake asked for; this one asked for nothing. _i: TLS version,
+ * where sessions are kept, whether the client was asked. */
 START_TEST(makes_no_session_resumable)
 {
-    for (size_t i = 0; i < VERSION_COUNT; i++) {
-        for (int asks = 0; asks < 2; asks++) {
-            struct link link;
-            SSL_CTX *ctx = make_client(VERSIONS[i], &alice);
-            open_late(&link, ctx);
-            ck_assert(link_shake(&link));
-            tls_transport_offer_session(&link.server);
-            if (asks == 1)
-                ck_assert(link_ask(&link));
-            tls_transport_offer_session(&link.server);
-            link_answer(&link);
-            SSL_SESSION *session = SSL_get1_session(link.client);
-            ck_assert_int_eq(SSL_SESSION_has_ticket(session), 0);
-            ck_assert_uint_eq(link.asked, 0);
-            link_close(&link);
-            open_late(&link, ctx);
-            ck_assert_int_eq(SSL_set_session(link.client, session), 1);
-            ck_assert(link_shake(&link));
-            ck_assert(!tls_transport_is_resumed(&link.server));
-            link_close(&link);
-            SSL_SESSION_free(session);
-            SSL_CTX_free(ctx);
-        }
-    }
+    struct link link;
+    SSL_CTX *ctx = make_client(VERSIONS[_i % 2], &alice);
+    keep_sessions(KEPT[_i / 2 % 2], true);
+    open_late(&link, ctx);
+    ck_assert(link_shake(&link));
+    tls_transport_offer_session(&link.server);
+    if (_i / 4 == 1)
+        ck_assert(link_ask(&link));
+    tls_transport_offer_session(&link.server);
+    link_answer(&link);
+    SSL_SESSION *session = SSL_get1_session(link.client);
+    ck_assert_int_eq(SSL_SESSION_has_ticket(session), 0);
+    ck_assert_uint_eq(link.asked, 0);
+    link_close(&link);
+    check_not_resumed(ctx, session);
+    SSL_CTX_free(ctx);
 }
 END_TEST
 
 /* A site that turns late under living sessions: what they say is no longer what it asks. */
 START_TEST(resumes_no_session_from_before_it_was_late)
 {
-    for (size_t i = 0; i < VERSION_COUNT; i++) {
-        struct link link;
-        SSL_CTX *ctx = make_client(VERSIONS[i], &alice);
-        world.setups[0].config.negotiate_late = false;
-        world_load(&world);
-        open_late(&link, ctx);
-        ck_assert(link_shake(&link));
-        tls_transport_offer_session(&link.server);
-        link_answer(&link);
-        SSL_SESSION *session = SSL_get1_session(link.client);
-        ck_assert_int_eq(SSL_SESSION_has_ticket(session), 1);
-        link_close(&link);
-        world.setups[0].config.negotiate_late = true;
-        world_load(&world);
-        open_late(&link, ctx);
-        ck_assert_int_eq(SSL_set_session(link.client, session), 1);
-        ck_assert(link_shake(&link));
-        ck_assert(!tls_transport_is_resumed(&link.server));
-        ck_assert_ptr_null(tls_transport_peer_leaf(&link.server));
-        link_close(&link);
-        SSL_SESSION_free(session);
-        SSL_CTX_free(ctx);
-    }
+    struct link link;
+    SSL_CTX *ctx = make_client(VERSIONS[_i % 2], &alice);
+    keep_sessions(KEPT[_i / 2], false);
+    open_late(&link, ctx);
+    ck_assert(link_shake(&link));
+    tls_transport_offer_session(&link.server);
+    link_answer(&link);
+    SSL_SESSION *session = SSL_get1_session(link.client);
+    ck_assert_int_eq(SSL_SESSION_has_ticket(session), 1);
+    link_close(&link);
+    keep_sessions(KEPT[_i / 2], true);
+    check_not_resumed(ctx, session);
+    SSL_CTX_free(ctx);
 }
 END_TEST
 
@@ -296,8 +303,9 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, breaks_when_the_client_refuses_to_renegotiate);
     tcase_add_test(tcase, refuses_a_renegotiation_that_the_client_begins);
     tcase_add_test(tcase, breaks_when_the_second_handshake_names_another_site);
-    tcase_add_test(tcase, makes_no_session_resumable);
-    tcase_add_test(tcase, resumes_no_session_from_before_it_was_late);
+    tcase_add_loop_test(tcase, makes_no_session_resumable, 0, VERSION_COUNT * KEPT_COUNT * 2);
+    tcase_add_loop_test(tcase, resumes_no_session_from_before_it_was_late, 0,
+                        VERSION_COUNT * KEPT_COUNT);
     suite_add_tcase(suite, tcase);
     return suite;
 }
