@@ -77,8 +77,8 @@ struct exchange {
     const struct snapshot_access *place; /* its location's settings; NULL until routed */
     const char *user;                    /* mapped user, or NULL */
     struct identity forwarded;           /* the certificate a trusted proxy handed on */
-    bool is_forwarded;                   /* ... counts, whatever the connection presented */
     const char *password;                /* for forward.authorization: basic; or NULL */
+    bool is_forwarded;                   /* `forwarded` counts, whatever the connection presented */
     bool shows_certificate;              /* false under ignore: the backend sees none */
     bool awaits_certificate; /* nothing is decided before the client was asked for one */
     bool is_question_sent;
@@ -89,15 +89,15 @@ struct exchange {
     struct upstream_group *group;
     struct http_fields upstream_fields;
     struct str upstream_path; /* canonical, after rewrite */
-    bool is_stripped;         /* rewrite.strip_prefix was taken off */
     struct str upstream_target;
-    unsigned attempts;         /* connections that it was given */
-    unsigned upstream_retries; /* those that went to another server after a failure */
-    bool *upstream_tried;      /* by server of the group; NULL: none failed */
+    unsigned attempts;          /* connections that it was given */
+    unsigned upstream_retries;  /* those that went to another server after a failure */
+    unsigned interim_responses; /* of the upstream, passed on or not */
+    bool *upstream_tried;       /* by server of the group; NULL: none failed */
+    bool is_stripped;           /* rewrite.strip_prefix was taken off */
     bool request_has_body;
     bool request_ended;         /* the client's body is complete */
     bool continue_sent;         /* the client was told to send its body */
-    unsigned interim_responses; /* of the upstream, passed on or not */
     bool upstream_is_ready;     /* takes request body */
     bool upstream_needs_flush;  /* something is queued there */
     uint64_t request_body_sent; /* bytes of it that went upstream */

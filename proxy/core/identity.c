@@ -86,7 +86,6 @@ void identity_from_handshake(struct client *client)
     /* Only a good verdict is ever stored with a session, and the TLS layer has checked that policy,
      * stores and CRLs are those it was reached under. CRLs that came since then are noticed when
      * the verdict is asked for. */
-    identity->is_resumed = true;
     memcpy(identity->revocation, facts->revocation, sizeof identity->revocation);
     identity->is_judged = true;
     identity->outcome = OUTCOME_OK;

@@ -32,7 +32,6 @@ struct identity {            /* start from {0} */
     int64_t valid_until;             /* seconds since 1970 */
     unsigned char revocation[TRUST_EPOCH_SIZE]; /* the generation it was reached under */
     bool is_judged;
-    bool is_resumed;
 };
 
 /* The certificates an engine remembers, and the TLS layer's way to them; once each. */

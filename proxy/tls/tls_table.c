@@ -34,14 +34,14 @@ struct table_slot {
 };
 
 struct tls_table {
-    uint32_t count;
-    uint32_t bucket_count;
+    _Atomic uint64_t next; /* its lower half is the position of the next put */
     size_t value_size;
     size_t stride;
     size_t index_offset;
     size_t slots_offset;
-    _Alignas(64) _Atomic uint64_t next; /* its lower half is the position of the next put */
-    _Alignas(64) pthread_mutex_t locks[LOCKS];
+    uint32_t count;
+    uint32_t bucket_count;
+    pthread_mutex_t locks[LOCKS];
 };
 
 static size_t round_up(size_t value, size_t unit)
