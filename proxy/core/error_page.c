@@ -50,7 +50,7 @@ static struct str certificate_name(struct exchange *x, const struct cert *cert,
 static void add_certificate(struct error_page_facts *facts, struct exchange *x,
                             const struct verdict *verdict)
 {
-    const struct identity *identity = &x->client->identity;
+    const struct identity *identity = exchange_identity(x);
     if (!x->shows_certificate || !identity_has_certificate(identity))
         return;
     const struct cert *cert = identity->presented[0];
@@ -171,7 +171,7 @@ static struct page detailed_page(struct exchange *x, enum outcome outcome)
 {
     struct error_page_facts facts = {.outcome = outcome, .id = str_of(x->id), .is_detailed = true};
     const struct verdict *verdict =
-        outcome_is_verdict(outcome) ? x->client->identity.verdict : NULL;
+        outcome_is_verdict(outcome) ? exchange_identity(x)->verdict : NULL;
     struct fix fixes[FIX_MAX];
     const char *texts[FIX_MAX];
     size_t count = x->site == NULL ? 0 : fix_list(x->site, outcome, verdict, fixes);

@@ -292,6 +292,17 @@ def test_a_forwarded_certificate_is_judged(judged, basics, form, scheme):
         assert proxy.verdict("/none") == (403, 7, 5)
 
 
+def test_the_error_page_tells_of_the_forwarded_certificate(judged, basics):
+    """Not of the connection's own, which is the proxy's."""
+    proxy = judged("rfc9440", errors={"mode": "detailed"})
+    balancer = basics.issuing.issue("CN=balancer")
+    with tlsclient.connect(proxy, balancer) as client:
+        answer = client.request(headers=rfc9440(basics.outsider))
+        assert answer.status == 403
+        assert b"mallory" in answer.body and b"balancer" not in answer.body
+    assert "mallory" in proxy.refusal("main")["subject"]
+
+
 @pytest.mark.parametrize("form", ["rfc9440", "xfcc", "aws-alb"])
 def test_forwarded_intermediates_help(judged, basics, form):
     proxy = judged(form, trust={"intermediate": []})
