@@ -18,7 +18,7 @@ static void check_origin(const struct config_cursor *at, void *origin)
     else if (str_starts_with(text, STR("http://")))
         host = str_skip(text, 7);
     bool is_good = host.len > 0;
-    for (size_t i = 0; i < host.len; i++) {
+    for (size_t i = 0; host.ptr != NULL && i < host.len; i++) {
         char c = host.ptr[i];
         bool is_letter = ascii_is_alpha(c) && ascii_lower(c) == c;
         is_good = is_good && (is_letter || ascii_is_digit(c) || strchr("-.:[]", c) != NULL);

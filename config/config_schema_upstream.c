@@ -35,7 +35,7 @@ static const struct config_key health_rows[] = {
      .doc = "asked for by GET, by each worker; 200 to 399 within `timeouts.response` is good; "
             "null: servers are judged by their answers to requests alone"},
     {.name = "interval", .type = CONFIG_DURATION, ROW(config_upstream, health_interval_ms),
-     .min = 10 * MS, .max = DAY, .fallback = "5s",
+     .min = 10 * (uint64_t)MS, .max = DAY, .fallback = "5s",
      .doc = "between two probes; also the first back-off of a server that is left out, which doubles "
             "up to eight times that"},
     {.name = "fall", .type = CONFIG_NUMBER, ROW(config_upstream, health_fall), .min = 1,

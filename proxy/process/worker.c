@@ -161,7 +161,7 @@ static void close_what_is_not_ours(struct worker *worker)
     const struct listener_set *listeners = worker->context->listeners;
     size_t count = listeners->count;
     worker->listen_fds = xcalloc(count, sizeof *worker->listen_fds);
-    int *keep = xcalloc(count + 3, sizeof *keep);
+    int *keep = xcalloc(count + 4, sizeof *keep);
     for (size_t i = 0; i < count; i++) {
         worker->listen_fds[i] = listeners->fds[i * listeners->slots + worker->seat->slot];
         keep[i] = worker->listen_fds[i];
@@ -169,7 +169,8 @@ static void close_what_is_not_ours(struct worker *worker)
     keep[count] = worker->seat->control_fd;
     keep[count + 1] = worker->error_fd;
     keep[count + 2] = worker->access_fd;
-    spawn_close_others(keep, count + 3);
+    keep[count + 3] = worker->context->snapshot->config->keylog_fd;
+    spawn_close_others(keep, count + 4);
     free(keep);
 }
 
