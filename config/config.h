@@ -39,15 +39,15 @@ enum config_post_handshake { POST_HANDSHAKE_RST, POST_HANDSHAKE_500, POST_HANDSH
 
 struct config_compat { /* profile defaults already applied */
     enum config_root_mix root_mix;
-    bool client_auth_issuers_documented; /* K-CAI: false is "observed" */
+    bool client_auth_issuers_documented; /* false is "observed" */
     uint32_t partial_chain;              /* 0x800B0109 or 0x800B010A */
     enum config_large_root large_root_store;
     enum config_post_handshake post_handshake;
-    bool empty_trusted_issuers_deny; /* K-EMPTYCTL: false is "unbound" */
-    bool pem_in_mapping_malformed;   /* K-PEM: false is "accept" */
-    bool deny_status_401;            /* K-DENY: false is 403.12 */
-    bool arr_quote_single;           /* K-ARRQUOTE */
-    bool weak_allow;                 /* K-WEAK: false is "reject" */
+    bool empty_trusted_issuers_deny; /* false is "unbound" */
+    bool pem_in_mapping_malformed;   /* false is "accept" */
+    bool deny_status_401;            /* false is 403.12 */
+    bool arr_quote_single;           /* false is "double" */
+    bool weak_allow;                 /* false is "reject" */
     bool trust_mode_honoured;        /* not under iis75 */
     bool send_trusted_issuer_list_default;
 };

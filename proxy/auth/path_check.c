@@ -61,7 +61,7 @@ static void check_issuers(const struct chain_pool *pool, const struct chain_path
         if (!is_issuer_allowed(pool, path->nodes[i]) ||
             (facts->path_len >= 0 && below > facts->path_len))
             add_error(errors, i, OUTCOME_BASIC_CONSTRAINTS);
-        /* iis-semantics.md 3.7 [WINE-TEST]: a CA without keyCertSign is not valid for usage. */
+        /* iis-semantics.md 3.7: a CA without keyCertSign is not valid for usage. */
         if (facts->has_key_usage && (facts->key_usage & KU_KEY_CERT_SIGN) == 0)
             add_error(errors, i, OUTCOME_WRONG_USAGE);
         below += !facts->is_self_issued;

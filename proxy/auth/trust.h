@@ -102,7 +102,7 @@ bool trust_check_signature(const struct cert *subject, const struct cert *issuer
 void trust_load_crls(struct trust *trust, const struct config_revocation *settings,
                      struct error_list *errors);
 
-/* trust_list.c: the list of CertificateRequest and the K-16K rule. */
+/* trust_list.c: the list of CertificateRequest and its limit (iis-semantics.md 3.4). */
 void trust_build_issuer_list(struct trust *trust, const struct config_site *site,
                              const struct config *config);
 

@@ -40,7 +40,8 @@ static bool is_listed(const struct trust *trust, const unsigned char *der, size_
 void trust_build_issuer_list(struct trust *trust, const struct config_site *site,
                              const struct config *config)
 {
-    /* K-16K: the oversized list harmed clients even where it was not sent [KB2880390]. */
+    /* iis-semantics.md 3.4: in 2012 the oversized list harmed clients even where it was not sent.
+     */
     bool is_legacy =
         config->compat.large_root_store == LARGE_ROOT_LEGACY && trust->source == TRUST_SOURCE_ROOT;
     struct trust_member **sorted = xcalloc(trust->member_count + 1, sizeof(struct trust_member *));

@@ -70,7 +70,8 @@ static void reset(struct client *client)
     give_up(client, "the client offers no post-handshake authentication");
 }
 
-/* K-PHA: Windows Server 2022 resets the connection, 2025 answers 500.0; 403.7 is for people. */
+/* iis-semantics.md 1.4: Windows Server 2022 resets the connection, 2025 answers 500.0; 403.7 is for
+ * people. */
 static void cannot_ask(struct client *client)
 {
     struct exchange *x = client->exchange;

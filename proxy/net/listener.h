@@ -1,6 +1,6 @@
 /* listener.h - listening sockets: one a binding and worker slot, opened by the master and kept.
  *
- * Sources: architecture.md A2 (SO_REUSEPORT per slot, owned by the master).
+ * Sources: docs/architecture.md, "Processes" (SO_REUSEPORT per slot, owned by the master).
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_NET_LISTENER_H

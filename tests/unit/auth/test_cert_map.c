@@ -273,7 +273,7 @@ START_TEST(takes_a_certificate_in_every_spelling)
     }
     site.mapping.one_to_one_count = 0;
     add_one("alice", pem);
-    config.compat.pem_in_mapping_malformed = true; /* K-PEM */
+    config.compat.pem_in_mapping_malformed = true; /* iis-semantics.md 5.2 */
     assert_mapped(alice, OUTCOME_MAPPING_MALFORMED, NULL, "one_to_one");
     drop_cert(alice);
     drop_cert(mallory);

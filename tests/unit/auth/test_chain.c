@@ -83,7 +83,7 @@ START_TEST(a_failing_signature_prunes_and_is_reported_only_for_lack_of_better)
 }
 END_TEST
 
-/* [WINE-TEST]: a cyclic chain that never reaches a root. */
+/* iis-semantics.md 3.7: a cyclic chain that never reaches a root. */
 START_TEST(a_cycle_ends)
 {
     struct made a0 = {.cert = NULL, .key = make_key(10)};

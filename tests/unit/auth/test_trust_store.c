@@ -176,7 +176,7 @@ START_TEST(chooses_the_issuer_store)
 }
 END_TEST
 
-/* K-EMPTYCTL=deny */
+/* iis-semantics.md 3.3: compat.empty_trusted_issuers: deny */
 START_TEST(an_empty_bound_store_can_refuse_everyone)
 {
     fixture_store(&fixture, &settings->root, &root, NULL);
@@ -245,7 +245,7 @@ START_TEST(orders_and_filters_the_list)
 }
 END_TEST
 
-/* 3.4: 16384 octets, the length prefix of each name included; K-16K: anchors beyond the cut. */
+/* 3.4: 16384 octets, the length prefix of each name included; legacy: anchors beyond the cut. */
 START_TEST(cuts_the_list_at_16_kib)
 {
     char subject[128];

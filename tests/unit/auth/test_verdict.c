@@ -60,7 +60,7 @@ START_TEST(finds_the_intermediate_in_the_store)
 }
 END_TEST
 
-/* 2.5: K-PARTIAL chooses the code of a chain that cannot be completed. */
+/* 2.5: compat.partial_chain chooses the code of a chain that cannot be completed. */
 START_TEST(reports_an_incomplete_chain_as_configured)
 {
     struct verdict verdict;
@@ -245,7 +245,7 @@ START_TEST(checks_the_usage_of_the_leaf)
 }
 END_TEST
 
-/* 8 #22: MD5 and RSA below 1024 bits are refused, SHA-1 is not; K-WEAK allows all. */
+/* 8 #22: MD5 and RSA below 1024 bits are refused, SHA-1 is not; compat.weak: allow takes all. */
 START_TEST(refuses_weak_keys_and_digests)
 {
     EVP_PKEY *rsa_512 = make_rsa_key(512);
