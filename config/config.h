@@ -309,7 +309,7 @@ struct config_upstream {
     unsigned health_rise;
     struct config_value health_path; /* NULL: no probes */
     struct config_upstream_tls tls;
-    uint64_t resolve_ms; /* names are looked up this often; 0: only at load */
+    uint64_t resolve_ms;          /* names are looked up this often; 0: only at load */
     size_t keepalive_connections; /* per worker */
     uint64_t keepalive_idle_ms;
     uint64_t keepalive_requests;

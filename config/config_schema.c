@@ -177,7 +177,7 @@ static const struct config_word tickets_words[] = {
 
 static const struct config_key sessions_rows[] = {
     {.name = "store", .type = CONFIG_NUMBER, ROW(config_sessions, store), .min = 0,
-     .max = 10000000, .fallback = "20000", 
+     .max = 10000000, .fallback = "20000",
      .doc = "TLS sessions remembered; 0: none; a change needs a restart"},
     {.name = "lifetime", .type = CONFIG_DURATION, ROW(config_sessions, lifetime_ms), .min = SECOND,
      .max = 7 * (uint64_t)DAY, .fallback = "2h", .doc = "a session can be resumed for this long"},
