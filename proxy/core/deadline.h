@@ -26,7 +26,7 @@ void deadline_init(struct deadline *deadline, struct event_base *base, deadline_
                    void *arg);
 /* The callback runs once, in_ms from now, unless moved. */
 void deadline_set(struct deadline *deadline, uint64_t in_ms);
-/* No deadline for now. */
+/* No deadline until the next deadline_set(). */
 void deadline_stop(struct deadline *deadline);
 /* The callback does not run again. */
 void deadline_clear(struct deadline *deadline);
