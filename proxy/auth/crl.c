@@ -116,7 +116,7 @@ static int order_entries(const void *a, const void *b)
 /* True when the name can be kept as its own octets: these were decoded leniently. */
 static bool is_der(const X509_NAME *name)
 {
-    struct der rest;
+    struct der rest = {NULL, 0};
     struct der_item item;
     return X509_NAME_get0_der(name, &rest.ptr, &rest.len) == 1 &&
            der_take(&rest, V_ASN1_SEQUENCE, &item) && rest.len == 0;
