@@ -4,6 +4,7 @@ SPDX-License-Identifier: MIT
 """
 
 import os
+import re
 import select
 import socket
 import ssl
@@ -91,7 +92,10 @@ def read_answers(data):
     while data:
         head, _, data = data.partition(b"\r\n\r\n")
         lines = head.split(b"\r\n")
-        status = int(lines[0].split(b" ")[1])
+        status_line = re.match(rb"HTTP/1\.[01] ([1-5][0-9]{2}) ", lines[0])
+        if not status_line:
+            return answers + [Answer(0, {}, head)]  # HTTP/0.9, or a stray body
+        status = int(status_line.group(1))
         fields = {name.lower(): value.strip() for name, _, value in
                   (line.partition(b":") for line in lines[1:])}
         if 100 <= status < 200 and status != 101:
