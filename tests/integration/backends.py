@@ -128,7 +128,8 @@ def apache_command(folder, files, port):
     modules = unpacked if os.path.isdir(unpacked) else "/usr/lib/apache2/modules"
     path = os.path.join(folder, "apache2.conf")
     with open(path, "w", encoding="ascii") as out:
-        out.write(APACHE.format(root=folder, folder=folder, files=files, port=port, modules=modules))
+        out.write(APACHE.format(root=folder, folder=folder, files=files, port=port,
+                                modules=modules))
     return [binary, "-X", "-f", path]
 
 
@@ -142,7 +143,8 @@ def node_command(_, files, port):
     return [NODE, "-e", NODE_SERVER, "--", str(port), files]
 
 
-COMMANDS = {"nginx": nginx_command, "apache2": apache_command, "wsgi": wsgi_command, "node": node_command}
+COMMANDS = {"nginx": nginx_command, "apache2": apache_command, "wsgi": wsgi_command,
+            "node": node_command}
 
 
 @contextlib.contextmanager

@@ -74,7 +74,8 @@ def test_head_has_the_length_and_no_content(served, client):
     assert client.request(target="/empty.bin").status == 200
 
 
-@pytest.mark.parametrize("wanted, part", [("bytes=0-0", LARGE[:1]), ("bytes=1000-99999", LARGE[1000:100000]),
+@pytest.mark.parametrize("wanted, part", [("bytes=0-0", LARGE[:1]),
+                                          ("bytes=1000-99999", LARGE[1000:100000]),
                                           ("bytes=-7", LARGE[-7:])])
 def test_ranges(served, client, wanted, part):
     """RFC 9110 section 14"""
@@ -105,7 +106,8 @@ def test_conditional_requests(served, client):
     long_ago = email.utils.formatdate(10 ** 9, usegmt=True)
     for field in (("If-Match", '"other"'), ("If-Unmodified-Since", long_ago)):
         assert client.request(target="/large.bin", headers=[field]).status == 412
-    answer = client.request(target="/large.bin", headers=[("If-Range", etag), ("Range", "bytes=0-4")])
+    answer = client.request(target="/large.bin", headers=[("If-Range", etag),
+                                                          ("Range", "bytes=0-4")])
     assert (answer.status, answer.body) == (206, LARGE[:5])
 
 

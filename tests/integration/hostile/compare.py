@@ -4,7 +4,7 @@
 For information, not a part of the tests: the others may read a message in their own way and are
 not wrong because of that. What is counted for all alike:
     flaws     the backend got what two servers could read differently
-    smuggled  another number of answers than of requests, or another client's answer
+    mismatch  another number of answers than of requests, or another client's answer
     hangs     no end of the connection
     other     not what the corpus expects (for the others often just another policy)
 Usage: compare.py [-v] [mtls-proxy] [nginx] [haproxy]      -v: every finding
@@ -86,7 +86,8 @@ def peer(name, text, arguments, basics, backend):
             out.write(basics.issuing.pem + basics.root.pem)
         path = os.path.join(folder, "conf")
         with open(path, "w", encoding="ascii") as out:
-            out.write(text.format(folder=folder, port=port, backend=backend.port, root=trusted, both=both,
+            out.write(text.format(folder=folder, port=port, backend=backend.port, root=trusted,
+                                  both=both,
                                   chain=basics.path("server.pem"), key=basics.path("server.key")))
         binary = subprocess.run([os.path.join(TOP, "scripts", "peers"), name], check=True,
                                 capture_output=True, text=True).stdout.strip()
@@ -115,11 +116,10 @@ PROXIES = {
 
 
 def kind_of(finding):
-    if "the backend got" in finding or "spoofed value" in finding:
+    if "the backend got" in finding:
         return "flaws"
-    if "smuggled" in finding or "next client" in finding or "behind the case" in finding \
-            or "the backend answered" in finding:
-        return "smuggled"
+    if "next client" in finding or "behind the case" in finding or "the client got" in finding:
+        return "mismatch"
     return "hangs" if "hangs" in finding else "other"
 
 
@@ -142,7 +142,7 @@ def judge(name, basics, is_verbose):
 
 def main():
     names = [one for one in sys.argv[1:] if one != "-v"] or list(PROXIES)
-    kinds = ("clean", "flaws", "smuggled", "hangs", "other")
+    kinds = ("clean", "flaws", "mismatch", "hangs", "other")
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         basics = pki.Basics(folder)

@@ -19,11 +19,13 @@ BAD_LENGTHS = (
 )
 LENGTH_PAIRS = ((b"3", b"3"), (b"3", b"4"), (b"0", b"3"), (b"3", b"0"), (b"", b"3"), (b"3", b""),
                 (b"3", b"x"), (b"x", b"3"))
-GOOD_CODINGS = (b"chunked", b"Chunked", b"CHUNKED", b"cHuNkEd", b" chunked", b"\tchunked", b"   chunked",
+GOOD_CODINGS = (b"chunked", b"Chunked", b"CHUNKED", b"cHuNkEd", b" chunked", b"\tchunked",
+                b"   chunked",
                 b"chunked ", b"chunked\t", b" \t chunked \t ")
 # sections 6.1 and 6.3 rule 4, and every spelling that hides the word from one of two readers
 BAD_CODINGS = (
-    b"", b"xchunked", b"chunkedx", b"chunked,", b",chunked", b",, chunked", b"chunked;", b"chunked;q=1",
+    b"", b"xchunked", b"chunkedx", b"chunked,", b",chunked", b",, chunked", b"chunked;",
+    b"chunked;q=1",
     b"chunked, identity", b"identity", b"identity, chunked", b"gzip", b"gzip, chunked",
     b"chunked, gzip", b"chunked, chunked", b"chunked,chunked,chunked", b'"chunked"', b"'chunked'",
     b"chunk", b"chun ked", b"chunked chunked", b"\x0bchunked", b"chunked\x0b", b"\x0cchunked",
@@ -86,10 +88,13 @@ def codings():
         yield refused(f"coding-is-{shown(value)}", post(field, body=CHUNKS))
         yield refused(f"te-cl-{shown(value)}", post(b"Content-Length: 4", field,
                                                    body=SMUGGLED_CHUNK + b"0\r\n\r\n"))
-    for one, other in ((b"chunked", b"chunked"), (b"chunked", b"identity"), (b"identity", b"chunked"),
-                       (b"", b"chunked"), (b"chunked", b""), (b"gzip", b"chunked"), (b"chunked", b"x")):
+    for one, other in ((b"chunked", b"chunked"), (b"chunked", b"identity"),
+                       (b"identity", b"chunked"),
+                       (b"", b"chunked"), (b"chunked", b""), (b"gzip", b"chunked"),
+                       (b"chunked", b"x")):
         yield refused(f"codings-{shown(one)}-and-{shown(other)}",
-                      post(b"Transfer-Encoding: " + one, b"Transfer-Encoding: " + other, body=CHUNKS))
+                      post(b"Transfer-Encoding: " + one, b"Transfer-Encoding: " + other,
+                           body=CHUNKS))
     for version in (b"HTTP/1.0", b"HTTP/0.9", b"HTTP/2.0", b"HTTP/1.2"):
         yield refused(f"chunked-in-{shown(version)}",
                       head(b"POST / " + version, HOST, b"Transfer-Encoding: chunked") + CHUNKS)

@@ -64,7 +64,8 @@ def read_head(data, at):
     check(target != b"*" or method == b"OPTIONS", f"asterisk for {method!r}")
     path = target.split(b"?")[0]
     check(not DOTS.search(path) and b"\\" not in path, f"path {path!r}")
-    check(not re.search(rb"%(00|2f|5c|(?![0-9a-f]{2}))", path, re.IGNORECASE), f"escape in {path!r}")
+    check(not re.search(rb"%(00|2f|5c|(?![0-9a-f]{2}))", path, re.IGNORECASE),
+          f"escape in {path!r}")
     check(version == b"HTTP/1.1", f"version {version!r}")
     fields = []
     while True:

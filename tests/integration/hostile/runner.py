@@ -135,7 +135,7 @@ def converse(sock, raw):
 
 
 def tail(number):
-    """The last request of every connection: read as a request only if the framing before is clear."""
+    """The last request of every connection: seen only if the framing before it is clear."""
     return (b"GET /tail/%d HTTP/1.1\r\nHost: server.test\r\nConnection: close\r\n\r\n" % number)
 
 
@@ -188,7 +188,8 @@ def run_case(case, number, connect, backend, genuine=GENUINE):
     # The next client gets its own answer, whatever was left on the connection to the backend.
     own = b"GET /next/%d" % number
     with connect() as sock:
-        data, _ = converse(sock, own + b" HTTP/1.1\r\nHost: server.test\r\nConnection: close\r\n\r\n")
+        data, _ = converse(sock,
+                           own + b" HTTP/1.1\r\nHost: server.test\r\nConnection: close\r\n\r\n")
     if [one.body for one in read_answers(data)] != [own]:
         wrong.append(f"the next client got {data[:100]!r}")
     messages, flaws, _ = backend.take()
