@@ -6,6 +6,14 @@
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 SECONDS ?= 60
 
+# llhttp is built from the sources of Debian's package node-llhttp; without it there is one target less.
+LLHTTP := $(wildcard /usr/share/llhttp/*.c)
+LLHTTP_CFLAGS := -isystem /usr/share/include/llhttp
+ifeq ($(LLHTTP),)
+FUZZ_TARGETS := $(filter-out llhttp,$(FUZZ_TARGETS))
+FUZZ_SKIPPED := fuzz: llhttp skipped, the package node-llhttp is not here
+endif
+
 $(BUILD)/obj/tests/fuzz/%.o: CPPFLAGS += -Itests
 
 $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o \
@@ -14,7 +22,17 @@ $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/fuzz
 	@echo "LD  $@"
 	$(V)$(CC) $(CFLAGS) $(LDHARDEN) -o $@ $^ $(LDLIBS)
 
+$(BUILD)/obj/tests/fuzz/llhttp_reading.o: CPPFLAGS += $(LLHTTP_CFLAGS)
+LLHTTP_OBJ := $(LLHTTP:/usr/share/llhttp/%.c=$(BUILD)/obj/llhttp/%.o) $(BUILD)/obj/tests/fuzz/llhttp_reading.o
+$(BUILD)/fuzz/llhttp $(BUILD)/libfuzzer/llhttp: $(LLHTTP_OBJ)
+# Not our code, so not our warnings.
+$(BUILD)/obj/llhttp/%.o: /usr/share/llhttp/%.c
+	@mkdir -p $(@D)
+	@echo "CC  $<"
+	$(V)$(CC) $(LLHTTP_CFLAGS) $(OPT) $(HARDEN) $(EXTRA_CFLAGS) -w -c -o $@ $<
+
 fuzz-replay: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
+	@$(if $(FUZZ_SKIPPED),echo "$(FUZZ_SKIPPED)",:)
 	@tests/fuzz/replay.sh $(BUILD) $(FUZZ_TARGETS)
 
 $(FUZZ_TARGETS:%=$(BUILD)/libfuzzer/%): $(BUILD)/libfuzzer/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(LIB)
