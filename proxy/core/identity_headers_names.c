@@ -135,7 +135,7 @@ void identity_names_free(struct identity_names *names)
     struct name_entry *entry;
     struct name_entry *next;
     HASH_ITER (hh, names->table, entry, next) {
-        HASH_DEL(names->table, entry);
+        HASH_DEL(names->table, entry); /* NOLINT(clang-analyzer-unix.Malloc): its own macro */
         free(entry);
     }
     free(names);
