@@ -14,8 +14,9 @@
  * none of them; those of the trailer section are left out. */
 struct reading { /* start from {0} */
     bool is_whole;
-    bool is_past_head; /* theirs */
-    const char *error; /* theirs: the name of what was refused, or NULL */
+    bool is_past_head;     /* theirs */
+    bool has_other_method; /* ours: none of the common ones */
+    const char *error;     /* theirs: the name of what was refused, or NULL */
     unsigned minor;
     struct text method;
     struct text target;
