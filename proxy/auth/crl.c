@@ -313,8 +313,7 @@ static bool read_signature(struct crl *crl, struct der octets)
 {
     const unsigned char *cursor = octets.ptr;
     crl->signature = d2i_ASN1_BIT_STRING(NULL, &cursor, (long)octets.len);
-    /* X.690 section 11.2.2: a signature is whole octets, nothing is left unused */
-    return crl->signature != NULL && (crl->signature->flags & 7) == 0;
+    return crl->signature != NULL;
 }
 
 /* Also the digest to make, or NID_undef for algorithms that sign the text itself. */
@@ -514,7 +513,8 @@ static bool check_text(const struct crl *crl, EVP_PKEY *key)
 bool crl_check_signature(const struct crl *crl, const struct cert *issuer)
 {
     EVP_PKEY *key = issuer->facts->key;
-    if (key == NULL)
+    /* A signature is whole octets: with bits left unused it can be read, but nobody made it. */
+    if (key == NULL || (crl->signature->flags & 7) != 0)
         return false;
     int needed = NID_undef;
     const ASN1_OBJECT *oid = NULL;

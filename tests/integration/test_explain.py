@@ -7,9 +7,12 @@ SPDX-License-Identifier: MIT
 import copy
 import json
 import os
+import ssl
 import tempfile
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 import pki
 from proxy import configuration, run, site
@@ -239,3 +242,16 @@ def test_the_text_names_the_windows_setting(tmp_path):
     assert done.returncode == 10
     for text in ("refused: 403.16", "ClientAuthTrustMode", "sc-win32-status 2148204809", "fix"):
         assert text in done.stdout
+
+
+def test_a_crl_whose_signature_is_no_whole_octets_is_read_but_never_believed(tmp_path):
+    """X.690 section 11.2.2: such a file must neither stop the start nor count as a CRL."""
+    crl = x509.load_pem_x509_crl(BASICS.issuing.crl().encode())
+    der = bytearray(crl.public_bytes(serialization.Encoding.DER))
+    der[-len(crl.signature) - 1] = 1
+    der[-1] &= 0xfe
+    pem = ssl.DER_cert_to_PEM_cert(bytes(der)).replace("CERTIFICATE", "X509 CRL")
+    made = configuration(site(BASICS, trust={
+        "revocation": {"crls": [BASICS.text("unused-bits.crl", pem)]}}))
+    told = explain(made, BASICS.alice, None, tmp_path)
+    assert (told["reason"], told["substatus"]) == ("revocation_offline", 13)
