@@ -30,7 +30,13 @@ pytestmark = pytest.mark.skipif(not can_hide_files(), reason="needs a mount name
 
 
 class Hosts:
-    """The hosts file of a proxy; rewritten in place, for it is bound to /etc/hosts."""
+    """The hosts file of a proxy; rewritten in place, for it is bound to /etc/hosts.
+
+    By one write over the same length: whoever reads meanwhile finds the old names or the new ones,
+    never a file that was just emptied.
+    """
+
+    LENGTH = 1024
 
     def __init__(self, folder, monkeypatch):
         self.path = os.path.join(folder, "hosts")
@@ -44,11 +50,13 @@ class Hosts:
         monkeypatch.setattr(proxy_module, "BINARY", script)
 
     def set(self, *addresses):
-        with open(self.path, "w", encoding="ascii") as out:
-            out.write("127.0.0.1 localhost\n")
-            for one in addresses:
-                out.write(f"{one} {NAME}\n")
-        os.chmod(self.path, 0o644)
+        text = "127.0.0.1 localhost\n" + "".join(f"{one} {NAME}\n" for one in addresses)
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.fchmod(file, 0o644)
+            assert os.pwrite(file, text.ljust(self.LENGTH, "\n").encode("ascii"), 0) == self.LENGTH
+        finally:
+            os.close(file)
 
 
 @pytest.fixture
