@@ -337,6 +337,7 @@ struct config_sessions {
 };
 struct config_performance {
     bool intern_certificates;
+    bool handover;
 };
 enum config_access_format { ACCESS_FORMAT_W3C, ACCESS_FORMAT_JSON, ACCESS_FORMAT_COMBINED };
 struct config_log {

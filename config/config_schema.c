@@ -193,6 +193,9 @@ static const struct config_key performance_rows[] = {
     {.name = "intern_certificates", .type = CONFIG_BOOL,
      ROW(config_performance, intern_certificates), .fallback = "true",
      .doc = "certificates of known clients are decoded once, not in every handshake"},
+    {.name = "handover", .type = CONFIG_BOOL, ROW(config_performance, handover),
+     .fallback = "true",
+     .doc = "TLS 1.3 connections that are kept go on without OpenSSL's connection object"},
 };
 static const struct config_table performance_table = {TABLE(config_performance, performance_rows)};
 

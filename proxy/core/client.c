@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "core/client_http1.h"
 #include "core/late_certificate.h"
+#include "core/rest.h"
 #include "core/snapshot.h"
 #include "core/trusted_proxy.h"
 #include "core/tunnel.h"
@@ -31,12 +32,14 @@ void client_set_state(struct client *client, enum client_state state)
 {
     assert(client->state != CLIENT_CLOSED);
     client->state = state;
+    rest_end(client);
     switch (state) {
     case CLIENT_HANDSHAKE:
         deadline_set(&client->deadline, timeouts(client)->handshake);
         break;
     case CLIENT_IDLE:
         deadline_set(&client->deadline, timeouts(client)->idle);
+        rest_begin(client);
         break;
     case CLIENT_READ_HEAD:
         deadline_set(&client->deadline, timeouts(client)->header);

@@ -30,6 +30,10 @@ enum client_state {
 
 struct client {
     struct client *prev, *next; /* the engine's list */
+    struct client *rest_prev,
+        *rest_next;  /* the engine's list of those that have just become idle */
+    bool is_resting; /* on that list */
+    uint64_t idle_since_ms;
     struct engine *engine;
     const struct engine_listener *listener;
     struct addr peer;         /* who asks: the other end, or who the PROXY protocol says it is */

@@ -15,6 +15,7 @@
 #include "core/client.h"
 #include "core/engine_internal.h"
 #include "core/refusal_log.h"
+#include "core/rest.h"
 #include "core/upstream.h"
 #include "core/upstream_resolver.h"
 
@@ -169,6 +170,7 @@ struct engine *engine_new(const struct engine_options *options)
         upstream_group_init(&engine->groups[i], engine, &snapshot->upstreams[i]);
     engine->resolver = upstream_resolver_new(engine);
     (void)event_assign(&engine->closing_event, engine->base, -1, 0, closing_due, engine);
+    rest_init(engine);
     (void)event_assign(&engine->drain_event, engine->base, -1, 0, drain_due, engine);
     (void)event_assign(&engine->tick, engine->base, -1, EV_PERSIST, ticked, engine);
     struct timeval every = interval(log->access_flush_ms == 0 ? 1000 : log->access_flush_ms);
@@ -237,6 +239,7 @@ void engine_free(struct engine *engine)
     free_closed(engine);
     (void)event_del(&engine->closing_event);
     (void)event_del(&engine->drain_event);
+    (void)event_del(&engine->rest_event);
     (void)event_del(&engine->tick);
     for (size_t i = 0; i < engine->listener_count; i++)
         listener_free(engine->listeners[i].listener);

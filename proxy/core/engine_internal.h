@@ -43,6 +43,8 @@ struct engine {
     size_t listener_count;
     struct client *clients; /* open connections */
     size_t client_count;
+    struct client *resting; /* those that have just become idle, longest first; see rest.h */
+    struct event rest_event;
     size_t client_limit;
     bool is_accepting;
     struct client *closing; /* closed, to be freed when no callback of theirs can be running */

@@ -67,12 +67,14 @@ static int on_write(BIO *b, const char *bytes, size_t len, size_t *ret_len)
 {
     struct tls_bio *bio = BIO_get_data(b);
     BIO_clear_retry_flags(b);
+    bio->owes = true;
     int room = make_room(bio, len);
     if (room == -ENOBUFS) {
         ssize_t sent = send_some(bio->fd, bytes, len);
         if (sent < 0)
             return failed(b, errno, BIO_FLAGS_WRITE);
         *ret_len = (size_t)sent;
+        bio->owes = *ret_len < len;
         return 1;
     }
     if (room < 0)
@@ -82,6 +84,7 @@ static int on_write(BIO *b, const char *bytes, size_t len, size_t *ret_len)
     memcpy(out->bytes + out->end, bytes, taken);
     out->end += taken;
     *ret_len = taken;
+    bio->owes = taken < len;
     int sent = bio->holds ? 0 : tls_bio_flush(bio);
     if (sent < 0 && sent != -EAGAIN)
         return failed(b, -sent, BIO_FLAGS_WRITE);

@@ -23,6 +23,7 @@ struct tls_bio {
     struct buf *out;       /* sealed and not yet sent; NULL: nothing */
     struct buf *in;        /* received and not yet asked for; NULL: nothing */
     bool holds;
+    bool owes; /* less than all of the last write was taken: the SSL will bring the rest again */
     bool reads_ahead;
 };
 

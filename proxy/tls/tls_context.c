@@ -66,6 +66,7 @@ static void on_info(const SSL *ssl, int where, int value)
 static void on_secret(const SSL *ssl, const char *line)
 {
     const int *fd = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    tls_handover_on_secret(ssl, line);
     struct text text = {0};
     text_addf(&text, "%s\n", line);
     ssize_t written = write(*fd, text.ptr, text.len);
@@ -172,6 +173,7 @@ struct tls_listener *tls_listener_new(struct tls_site *const *sites, size_t coun
     }
     listener->keys = keys;
     listener->store = tls_ticket_keys_store(keys);
+    listener->suites = config->performance.handover ? tls_suites_new() : NULL;
     listener->has_tickets = config->sessions.tickets != TICKETS_OFF;
     listener->has_tickets_13 = config->sessions.tickets == TICKETS_ALL;
     uint64_t lifetime_s = config->sessions.lifetime_ms / 1000;
@@ -201,6 +203,7 @@ void tls_listener_free(struct tls_listener *listener)
     }
     SSL_CTX_free(listener->ctx);
     BIO_meth_free(listener->bio_method);
+    tls_suites_free(listener->suites);
     if (listener->own_keys != NULL) {
         tls_ticket_keys_cleanse(listener->keys);
         free(listener->own_keys);

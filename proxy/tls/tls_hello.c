@@ -159,6 +159,9 @@ int tls_hello_on_client_hello(SSL *ssl, int *ret_alert, void *arg)
     connection->has_master_secret =
         SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &bytes, &len) == 1;
     tls_late_on_client_hello(connection, ssl);
+    if (will_be_13(ssl, connection->site) && !connection->site->is_late) {
+        tls_handover_watch(connection, ssl);
+    }
     if (!tls_site_apply(connection->site, ssl)) {
         return fail(connection, "the site's settings could not be applied", SSL_AD_INTERNAL_ERROR,
                     ret_alert);

@@ -20,7 +20,8 @@ void tls_late_on_client_hello(struct tls_connection *connection, SSL *ssl)
 
 bool tls_transport_is_tls13(const struct transport *transport)
 {
-    return SSL_version(transport->tls) >= TLS1_3_VERSION;
+    const struct tls_connection *connection = transport->tls_connection;
+    return connection->lean != NULL || SSL_version(transport->tls) >= TLS1_3_VERSION;
 }
 
 bool tls_transport_is_late(const struct transport *transport)

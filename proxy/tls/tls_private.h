@@ -18,6 +18,7 @@
 #include "net/transport.h"
 #include "tls/tls_bio.h"
 #include "tls/tls_context.h"
+#include "tls/tls_keys.h"
 #include "tls/tls_store.h"
 #include "tls/tls_transport.h"
 
@@ -76,17 +77,47 @@ struct tls_listener {
     void *own_keys;                     /* memory of keys when they are not shared, else NULL */
     struct tls_store *store;            /* borrowed; NULL: TLS 1.3 has tickets or nothing */
     const struct tls_ticket_file *file; /* borrowed; keys of several machines, or NULL */
+    struct tls_suites *suites;          /* NULL: OpenSSL keeps every connection */
     bool has_tickets;                   /* TLS 1.2 */
     bool has_tickets_13;
     int64_t lifetime_s;
+};
+
+/* What is noted while OpenSSL carries a connection that may go on without it (tls_handover.c). */
+enum tls_side { TLS_SIDE_CLIENT, TLS_SIDE_SERVER, TLS_SIDES };
+struct tls_notes {
+    unsigned char secrets[TLS_SIDES][TLS_SECRET_MAX]; /* each side's first traffic secret */
+    size_t secret_len[TLS_SIDES];                     /* 0: not known yet */
+    bool is_finished[TLS_SIDES];                      /* the side's Finished went by */
+    uint64_t records[TLS_SIDES]; /* protected ones since then: the next sequence number */
+    bool is_unusual;             /* something else went by: OpenSSL keeps the connection */
+    bool has_answered;           /* application data was written */
+};
+
+struct tls_lean { /* a connection without SSL (tls_lean.c) */
+    struct tls_keys in, out;
+    uint64_t update_after; /* records under one key */
+    size_t plain_start;    /* in bio.in: opened where it lay, and not yet taken */
+    size_t plain_len;
+    unsigned quiet;     /* records in a row that brought no data */
+    bool owes_update;   /* the peer asked for a KeyUpdate */
+    bool awaits_update; /* we did */
+    bool said_goodbye;  /* close_notify was sent */
+    bool is_resumed;    /* what was asked of the SSL */
+    bool has_session;   /* the store knows a session by: */
+    unsigned char session_id[TLS_SESSION_ID_SIZE];
+    const char *cipher; /* static */
+    int cipher_bits;
 };
 
 struct tls_connection {                        /* the SSL's application data */
     const struct tls_listener *listener;       /* NULL on the client side */
     struct tls_client_session *client_session; /* NULL on the server side; borrowed */
     struct transport *transport;
-    struct tls_bio bio;    /* under the SSL */
-    struct tls_site *site; /* NULL until the first ClientHello */
+    struct tls_bio bio;      /* under the SSL */
+    struct tls_notes *notes; /* owned; NULL: OpenSSL keeps the connection */
+    struct tls_lean *lean;   /* owned; NULL: OpenSSL has the connection */
+    struct tls_site *site;   /* NULL until the first ClientHello */
     tls_session_fn session_fn;
     char *server_name;  /* owned, normalised; NULL: absent */
     const char *reason; /* why a callback of ours failed the handshake; static */
@@ -126,6 +157,29 @@ static inline struct tls_connection *tls_connection_of(const SSL *ssl)
 SSL *tls_transport_begin(struct transport *transport, struct event_base *base, int fd,
                          struct tls_connection *connection, SSL_CTX *ctx, const BIO_METHOD *method,
                          transport_cb callback, void *arg);
+
+/* After this nothing but transport_close() does anything; reason NULL: OpenSSL's. */
+enum transport_result tls_transport_broken(struct transport *transport, const char *reason);
+/* The socket's end: EOF or, where that may be somebody else's doing, ERROR. */
+enum transport_result tls_transport_ended(struct transport *transport);
+/* Sends what was collected. */
+enum transport_result tls_transport_flush(struct transport *transport);
+size_t tls_transport_held(const struct transport *transport);
+void tls_transport_clear(struct transport *transport);
+
+/* tls_handover.c: from here on the connection is watched; within the client-hello callback, for TLS
+ * 1.3. */
+void tls_handover_watch(struct tls_connection *connection, SSL *ssl);
+/* The callback for secrets, which contexts have only while one is due (or logged). */
+void tls_handover_on_secret(const SSL *ssl, const char *line);
+/* Takes the connection from OpenSSL if nothing stands against it. */
+void tls_handover_try(struct transport *transport);
+/* Forgets the secrets: OpenSSL keeps the connection. */
+void tls_handover_forget(struct tls_connection *connection);
+
+/* tls_lean.c */
+extern const struct transport_ops TLS_LEAN_OPS;
+void tls_lean_free(struct tls_connection *connection);
 
 /* What every context has in common; never NULL. */
 SSL_CTX *tls_context_new_common(const struct config *config);

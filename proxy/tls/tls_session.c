@@ -143,8 +143,8 @@ void tls_transport_offer_session(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
     SSL *ssl = transport->tls;
-    if (!connection->is_established || connection->is_offered || connection->is_broken ||
-        !connection->resumes_13 || SSL_version(ssl) < TLS1_3_VERSION) {
+    if (ssl == NULL || !connection->is_established || connection->is_offered ||
+        connection->is_broken || !connection->resumes_13 || SSL_version(ssl) < TLS1_3_VERSION) {
         return;
     }
     if (clock_wall_s() < connection->ends_at && ask_owner(connection)) {

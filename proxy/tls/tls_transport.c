@@ -14,7 +14,7 @@
 #include "tls/tls_intern.h"
 #include "tls/tls_private.h"
 
-static enum transport_result broken(struct transport *transport, const char *reason)
+enum transport_result tls_transport_broken(struct transport *transport, const char *reason)
 {
     struct tls_connection *connection = transport->tls_connection;
     connection->is_broken = true;
@@ -31,17 +31,18 @@ static enum transport_result broken(struct transport *transport, const char *rea
     return TRANSPORT_ERROR;
 }
 
-static enum transport_result ended(struct transport *transport)
+enum transport_result tls_transport_ended(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
     if (!connection->is_established) {
-        return broken(transport, "the peer closed the connection during the handshake");
+        return tls_transport_broken(transport,
+                                    "the peer closed the connection during the handshake");
     }
     /* RFC 8446 section 6.1: an end without close_notify may be somebody else's doing. Of a server's
      * answer it may be the only sign that something is missing. */
     connection->is_truncated = !connection->has_goodbye;
     if (connection->is_truncated && connection->listener == NULL) {
-        return broken(transport, "the peer closed without close_notify");
+        return tls_transport_broken(transport, "the peer closed without close_notify");
     }
     return TRANSPORT_EOF;
 }
@@ -64,16 +65,16 @@ static enum transport_result result_of(struct transport *transport, int status,
         *ret_needs_write = true;
         return TRANSPORT_AGAIN;
     case SSL_ERROR_ZERO_RETURN:
-        return ended(transport);
+        return tls_transport_ended(transport);
     case SSL_ERROR_SYSCALL:
         if (error_number == 0) {
-            return ended(transport);
+            return tls_transport_ended(transport);
         }
         transport->error_number = error_number;
-        return broken(transport, strerrordesc_np(error_number));
+        return tls_transport_broken(transport, strerrordesc_np(error_number));
     default:
         tls_stateful_discard(connection, transport->tls);
-        return broken(transport, connection->reason);
+        return tls_transport_broken(transport, connection->reason);
     }
 }
 
@@ -105,7 +106,7 @@ static enum transport_result tls_handshake(struct transport *transport)
     if (result == TRANSPORT_OK && !connection->is_established) {
         connection->is_established = true;
         if (connection->listener != NULL && !tls_session_load(connection, transport->tls)) {
-            return broken(transport, "a resumed session without a record");
+            return tls_transport_broken(transport, "a resumed session without a record");
         }
         tls_stateful_forget(connection);
     }
@@ -182,17 +183,19 @@ static enum transport_result tls_read(struct transport *transport, char *bytes, 
     if (total == 0) {
         return result;
     }
+    *ret_len = total;
     if (result == TRANSPORT_EOF || result == TRANSPORT_ERROR) {
         connection->untold = result;
+    } else if (connection->notes != NULL && connection->notes->has_answered) {
+        tls_handover_try(transport); /* it has come back for more */
     }
-    *ret_len = total;
     return TRANSPORT_OK;
 }
 
-static enum transport_result tls_flush(struct transport *transport)
+enum transport_result tls_transport_flush(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
-    if (!may_call(transport)) {
+    if (connection->is_broken) {
         return TRANSPORT_ERROR;
     }
     int failed = tls_bio_flush(&connection->bio);
@@ -200,10 +203,10 @@ static enum transport_result tls_flush(struct transport *transport)
         return failed == 0 ? TRANSPORT_OK : TRANSPORT_AGAIN;
     }
     transport->error_number = -failed;
-    return broken(transport, strerrordesc_np(-failed));
+    return tls_transport_broken(transport, strerrordesc_np(-failed));
 }
 
-static size_t tls_held(const struct transport *transport)
+size_t tls_transport_held(const struct transport *transport)
 {
     const struct tls_connection *connection = transport->tls_connection;
     return tls_bio_held(&connection->bio);
@@ -225,14 +228,17 @@ static enum transport_result tls_write(struct transport *transport, const char *
     connection->bio.holds = false;
     enum transport_result result = result_of(transport, status, &needs_write);
     /* What the peer must have before it can answer may be among what is held. */
-    if ((!has_more || result == TRANSPORT_AGAIN) && tls_held(transport) > 0) {
-        enum transport_result flushed = tls_flush(transport);
+    if ((!has_more || result == TRANSPORT_AGAIN) && tls_transport_held(transport) > 0) {
+        enum transport_result flushed = tls_transport_flush(transport);
         needs_write = needs_write || flushed == TRANSPORT_AGAIN;
         result = flushed == TRANSPORT_ERROR ? flushed : result;
     }
     transport->write_needs_read = result == TRANSPORT_AGAIN && !needs_write;
     if (result == TRANSPORT_OK) {
         *ret_len = written;
+        if (connection->notes != NULL) {
+            connection->notes->has_answered = true;
+        }
     }
     return result;
 }
@@ -252,12 +258,14 @@ static void tls_shutdown(struct transport *transport)
     (void)shutdown(transport->fd, SHUT_WR);
 }
 
-static void tls_clear(struct transport *transport)
+void tls_transport_clear(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
     sk_X509_pop_free(connection->presented, X509_free);
     tls_stateful_forget(connection);
     SSL_free(transport->tls);
+    tls_handover_forget(connection);
+    tls_lean_free(connection);
     tls_bio_clear(&connection->bio);
     free(connection->server_name);
     text_clear(&connection->error);
@@ -271,11 +279,11 @@ static const struct transport_ops TLS_OPS = {
     .handshake = tls_handshake,
     .read = tls_read,
     .write = tls_write,
-    .flush = tls_flush,
-    .held = tls_held,
+    .flush = tls_transport_flush,
+    .held = tls_transport_held,
     .has_pending = tls_has_pending,
     .shutdown = tls_shutdown,
-    .clear = tls_clear,
+    .clear = tls_transport_clear,
 };
 
 SSL *tls_transport_begin(struct transport *transport, struct event_base *base, int fd,
@@ -292,7 +300,7 @@ SSL *tls_transport_begin(struct transport *transport, struct event_base *base, i
     BIO *bio = tls_bio_new(method, &connection->bio);
     if (ssl == NULL || bio == NULL || SSL_set_app_data(ssl, connection) != 1) {
         BIO_free(bio);
-        (void)broken(transport, NULL); /* the first handshake call says so */
+        (void)tls_transport_broken(transport, NULL); /* the first handshake call says so */
         return NULL;
     }
     SSL_set_bio(ssl, bio, bio);
@@ -327,7 +335,9 @@ struct tls_site *tls_transport_site(const struct transport *transport)
 
 bool tls_transport_is_resumed(const struct transport *transport)
 {
-    return SSL_session_reused(transport->tls) == 1;
+    const struct tls_connection *connection = transport->tls_connection;
+    return connection->lean != NULL ? connection->lean->is_resumed
+                                    : SSL_session_reused(transport->tls) == 1;
 }
 
 const struct tls_session_facts *tls_transport_session_facts(const struct transport *transport)
@@ -340,14 +350,16 @@ const struct tls_session_facts *tls_transport_session_facts(const struct transpo
 X509 *tls_transport_peer_leaf(const struct transport *transport)
 {
     const struct tls_connection *connection = transport->tls_connection;
-    return connection->presented != NULL ? sk_X509_value(connection->presented, 0)
-                                         : SSL_get0_peer_certificate(transport->tls);
+    return connection->presented != NULL || connection->lean != NULL
+               ? sk_X509_value(connection->presented, 0)
+               : SSL_get0_peer_certificate(transport->tls);
 }
 
 STACK_OF(X509) * tls_transport_peer_chain(const struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
-    if (connection->presented != NULL || tls_transport_is_resumed(transport)) {
+    if (connection->presented != NULL || connection->lean != NULL ||
+        tls_transport_is_resumed(transport)) {
         return connection->presented;
     }
     X509 *leaf = SSL_get0_peer_certificate(transport->tls);
@@ -372,17 +384,22 @@ bool tls_transport_was_truncated(const struct transport *transport)
 
 const char *tls_transport_version(const struct transport *transport)
 {
-    return SSL_get_version(transport->tls);
+    const struct tls_connection *connection = transport->tls_connection;
+    return connection->lean != NULL ? "TLSv1.3" : SSL_get_version(transport->tls);
 }
 
 const char *tls_transport_cipher(const struct transport *transport)
 {
-    return SSL_get_cipher_name(transport->tls);
+    const struct tls_connection *connection = transport->tls_connection;
+    return connection->lean != NULL ? connection->lean->cipher
+                                    : SSL_get_cipher_name(transport->tls);
 }
 
 int tls_transport_cipher_bits(const struct transport *transport)
 {
-    return SSL_get_cipher_bits(transport->tls, NULL);
+    const struct tls_connection *connection = transport->tls_connection;
+    return connection->lean != NULL ? connection->lean->cipher_bits
+                                    : SSL_get_cipher_bits(transport->tls, NULL);
 }
 
 const char *tls_transport_server_name(const struct transport *transport)
@@ -393,5 +410,6 @@ const char *tls_transport_server_name(const struct transport *transport)
 
 bool tls_transport_has_received(const struct transport *transport)
 {
-    return BIO_number_read(SSL_get_rbio(transport->tls)) > 0;
+    const struct tls_connection *connection = transport->tls_connection;
+    return connection->lean != NULL || BIO_number_read(SSL_get_rbio(transport->tls)) > 0;
 }

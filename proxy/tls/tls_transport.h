@@ -50,6 +50,10 @@ void tls_transport_init_server(struct transport *transport, struct event_base *b
  * system calls. The pool must outlive the transport; at once after the init function. */
 void tls_transport_use_pool(struct transport *transport, struct buf_pool *pool);
 
+/* Server side, while nothing is being read or written: the connection is idle, and may give up what
+ * memory it can, OpenSSL's included (tls_handover.c). */
+void tls_transport_rest(struct transport *transport);
+
 /* After the handshake: */
 struct tls_site *tls_transport_site(const struct transport *transport);
 bool tls_transport_is_resumed(const struct transport *transport);
