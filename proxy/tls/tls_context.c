@@ -66,7 +66,6 @@ static void on_info(const SSL *ssl, int where, int value)
 static void on_secret(const SSL *ssl, const char *line)
 {
     const int *fd = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-    tls_handover_on_secret(ssl, line);
     struct text text = {0};
     text_addf(&text, "%s\n", line);
     ssize_t written = write(*fd, text.ptr, text.len);

@@ -31,74 +31,26 @@ void tls_handover_forget(struct tls_connection *connection)
 
 /* ---- what goes by ------------------------------------------------------------------------- */
 
-/* OpenSSL prints every secret for a callback, which is dear: it has ours only while one of the two
- * that count is due. */
-static void listen_for_secret(const SSL *ssl, bool listens)
+void tls_handover_note_secret(struct tls_connection *connection, enum tls_side side,
+                              const unsigned char *secret, size_t len)
 {
-    SSL_CTX *ctx = SSL_get_SSL_CTX(ssl);
-    SSL_CTX_keylog_cb_func current = SSL_CTX_get_keylog_callback(ctx);
-    if (listens && current == NULL) {
-        SSL_CTX_set_keylog_callback(ctx, tls_handover_on_secret);
-    } else if (!listens && current == tls_handover_on_secret) {
-        SSL_CTX_set_keylog_callback(ctx, NULL);
-    }
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* 0 when it is none. */
-static size_t parse_secret(struct str hex, unsigned char ret_secret[TLS_SECRET_MAX])
-{
-    if (hex.len % 2 != 0 || hex.len > 2 * TLS_SECRET_MAX) {
-        return 0;
-    }
-    for (size_t i = 0; i < hex.len / 2; i++) {
-        int high = hex_digit(hex.ptr[2 * i]);
-        int low = hex_digit(hex.ptr[2 * i + 1]);
-        if (high < 0 || low < 0) {
-            return 0;
-        }
-        ret_secret[i] = (unsigned char)(high << 4 | low);
-    }
-    return hex.len / 2;
-}
-
-/* "LABEL client_random secret", of which the label and the secret count. */
-void tls_handover_on_secret(const SSL *ssl, const char *line)
-{
-    static const char *const LABELS[TLS_SIDES] = {
-        [TLS_SIDE_CLIENT] = "CLIENT_TRAFFIC_SECRET_0",
-        [TLS_SIDE_SERVER] = "SERVER_TRAFFIC_SECRET_0",
-    };
-    struct tls_connection *connection = tls_connection_of(ssl);
-    struct tls_notes *notes = connection == NULL ? NULL : connection->notes;
-    struct str rest = str_of(line);
-    struct str label;
-    struct str random;
-    if (notes == NULL || !str_split(&rest, ' ', &label) || !str_split(&rest, ' ', &random)) {
+    struct tls_notes *notes = connection->notes;
+    if (notes == NULL) {
         return;
     }
-    for (size_t side = 0; side < TLS_SIDES; side++) {
-        if (str_equal(label, str_of(LABELS[side]))) {
-            notes->is_unusual = notes->is_unusual || notes->secret_len[side] != 0;
-            notes->secret_len[side] = parse_secret(rest, notes->secrets[side]);
-            listen_for_secret(ssl, false);
-        }
+    if (notes->secret_len[side] != 0 || len > TLS_SECRET_MAX) {
+        notes->is_unusual = true;
+        return;
     }
+    memcpy(notes->secrets[side], secret, len);
+    notes->secret_len[side] = len;
 }
 
-static void note_handshake(struct tls_notes *notes, const SSL *ssl, enum tls_side side, int type)
+static void note_handshake(struct tls_notes *notes, enum tls_side side, int type)
 {
     if (type == SSL3_MT_FINISHED && !notes->is_finished[side]) {
         notes->is_finished[side] = true;
-        notes->records[side] = 0;     /* RFC 8446 section 5.3: from 0 with the new key */
-        listen_for_secret(ssl, true); /* which is made next */
+        notes->records[side] = 0; /* RFC 8446 section 5.3: from 0 with the new key */
     } else if (notes->is_finished[side] &&
                (side == TLS_SIDE_CLIENT || type != SSL3_MT_NEWSESSION_TICKET)) {
         notes->is_unusual = true;
@@ -120,7 +72,7 @@ static void on_message(int is_written, int version, int content_type, const void
         notes->records[side]++;
         notes->is_unusual = notes->is_unusual || first[0] == SSL3_RT_ALERT;
     } else if (content_type == SSL3_RT_HANDSHAKE) {
-        note_handshake(notes, ssl, side, first[0]);
+        note_handshake(notes, side, first[0]);
     }
 }
 

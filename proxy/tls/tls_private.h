@@ -170,8 +170,8 @@ void tls_transport_clear(struct transport *transport);
 /* tls_handover.c: from here on the connection is watched; within the client-hello callback, for TLS
  * 1.3. */
 void tls_handover_watch(struct tls_connection *connection, SSL *ssl);
-/* The callback for secrets, which contexts have only while one is due (or logged). */
-void tls_handover_on_secret(const SSL *ssl, const char *line);
+void tls_handover_note_secret(struct tls_connection *connection, enum tls_side side,
+                              const unsigned char *secret, size_t len);
 /* Takes the connection from OpenSSL if nothing stands against it. */
 void tls_handover_try(struct transport *transport);
 /* Forgets the secrets: OpenSSL keeps the connection. */

@@ -10,6 +10,7 @@
 #include <openssl/ssl.h>
 
 #include "base/mem.h"
+#include "tls/tls_derive.h"
 #include "tls/tls_error.h"
 #include "tls/tls_intern.h"
 #include "tls/tls_private.h"
@@ -99,7 +100,9 @@ static enum transport_result tls_handshake(struct transport *transport)
         return TRANSPORT_ERROR;
     }
     prepare_call();
+    tls_derive_begin(connection);
     int status = SSL_do_handshake(transport->tls);
+    tls_derive_end();
     enum transport_result result = result_of(transport, status, &needs_write);
     transport->read_needs_write = result == TRANSPORT_AGAIN && needs_write;
     transport->write_needs_read = result == TRANSPORT_AGAIN && !needs_write;
