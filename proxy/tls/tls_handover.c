@@ -14,6 +14,7 @@
 #include <openssl/ssl.h>
 #include <openssl/tls1.h>
 
+#include "base/log.h"
 #include "base/mem.h"
 #include "tls/tls_private.h"
 
@@ -189,6 +190,8 @@ void tls_handover_try(struct transport *transport)
     transport->ops = &TLS_LEAN_OPS;
     transport->read_needs_write = transport->write_needs_read = false;
     connection->lean = lean;
+    log_debug("tls.handover", "cipher=%s read=%llu written=%llu", lean->cipher,
+              (unsigned long long)lean->in.sequence, (unsigned long long)lean->out.sequence);
 }
 
 void tls_transport_rest(struct transport *transport)
