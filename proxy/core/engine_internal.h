@@ -53,6 +53,7 @@ struct engine {
     struct verdict_cache *verdicts;
     struct cert_table *certs;       /* of clients that were found good */
     struct tls_intern_table intern; /* shows them to the TLS layer */
+    struct identity_renderings *renderings;
     struct access_log *access_log;
     char computer[65]; /* this machine's name, for the log (gethostname(2): at most 64 bytes) */
     struct refusal_log *refusals;

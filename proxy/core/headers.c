@@ -131,9 +131,10 @@ static void add_identity(struct exchange *x, const char *client_ip, struct http_
 {
     struct identity_facts facts = identity_of(x, client_ip);
     struct identity_cache *told = &x->client->told;
+    struct identity_renderings *all = x->engine->renderings;
     const struct verdict *verdict = shown_path(x);
     const struct http_fields *known =
-        x->is_forwarded ? NULL : identity_cache_find(told, &facts, verdict);
+        x->is_forwarded ? NULL : identity_cache_find(told, all, &facts, verdict);
     struct http_fields made = {0};
     if (known == NULL) {
         identity_chain(verdict, &x->arena, &facts.chain, &facts.chain_count);
@@ -141,7 +142,7 @@ static void add_identity(struct exchange *x, const char *client_ip, struct http_
         known = &made;
         /* The connection of a proxy carries many clients: nothing there lasts. */
         if (!x->is_forwarded)
-            identity_cache_add(told, &facts, verdict, &made);
+            identity_cache_add(told, all, &facts, verdict, &made);
     }
     for (size_t i = 0; i < known->count; i++)
         http_fields_add(fields, &x->arena, known->items[i].name, known->items[i].value);
