@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/clock.h"
 #include "unit/auth/cert_map_fixture.h"
 
 /* ----- iis-semantics.md 10.6, row by row ----- */
@@ -458,9 +457,9 @@ START_TEST(loads_very_many_certificates_quickly)
     text_add_hex(&text, alice->sha256, 32);
     text_add_cstr(&text, " CONTOSO\\alice\n");
     map_file(text.ptr, text.len);
-    uint64_t start = clock_monotonic_ms();
+    uint64_t start = unit_cpu_ms();
     struct cert_map *map = load_well();
-    ck_assert_uint_lt(clock_monotonic_ms() - start, 5000);
+    ck_assert_uint_lt(unit_cpu_ms() - start, 5000);
     assert_result(map, alice, OUTCOME_OK, "CONTOSO\\alice", "one_to_one");
     cert_map_free(map);
     text_clear(&text);
