@@ -6,9 +6,10 @@ SPDX-License-Identifier: MIT
 import os
 import queue
 import socket
+import sys
 import threading
 
-from events import DEADLINE
+from events import DEADLINE, eventually
 
 
 class Request:
@@ -95,6 +96,25 @@ class Exchange:
         self.is_closed = True
         if reset:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+
+
+def ends_of(sock):
+    """Both addresses of a connection, for has_arrived()."""
+    return sock.getsockname(), sock.getpeername()
+
+
+def has_arrived(ends):
+    """True when the proxy's kernel has bytes of this connection that nobody has read, or its end,
+    or has no such connection any more. Writing to a loopback socket hands over to the kernel, which
+    on a busy machine delivers when it comes to it."""
+    ours, theirs = (f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
+                    for host, port in ends)
+    with open("/proc/net/tcp", encoding="ascii") as source:
+        for line in source:
+            fields = line.split()
+            if fields[1:3] == [theirs, ours]:
+                return fields[3] != "01" or not fields[4].endswith(":00000000")
+    return True
 
 
 def answer_ok(exchange):
@@ -192,15 +212,18 @@ class Upstream:
                 self._changed.notify_all()
 
     def drop(self):
-        """Closes every open connection; new ones are still welcome."""
+        """Closes every open connection, and the proxy can know; new ones are still welcome."""
         with self._lock:
             sockets = list(self._sockets)
+        dropped = []
         for sock in sockets:
             try:
+                dropped.append(ends_of(sock))
                 sock.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
         self.wait_connections(0)
+        eventually(lambda: all(has_arrived(one) for one in dropped), "the end arrives")
 
     def close(self):
         try:
