@@ -9,13 +9,12 @@ import os
 import re
 import socket
 import subprocess
-import time
 
 import pytest
 
 import proxy as proxy_module
 import tlsclient
-from events import eventually
+from events import DEADLINE, eventually
 from proxy import Proxy, configuration, site
 
 
@@ -137,11 +136,12 @@ def test_a_daily_file_has_the_date(basics, tmp_path):
         tlsclient.fetch(proxy, "/daily", identity=basics.alice)
     after = datetime.datetime.now(datetime.timezone.utc)
     names = {f"u_ex{moment:%y%m%d}.log" for moment in (before, after)}
-    found = os.listdir(tmp_path)
+    found = sorted(os.listdir(tmp_path))
     assert set(found) <= names and found
     assert os.stat(tmp_path / found[0]).st_mode & 0o777 == 0o640
-    text = (tmp_path / found[0]).read_text()
-    assert text.startswith("#Software: mtls-proxy") and " /daily " in text
+    texts = [(tmp_path / one).read_text() for one in found]  # two at midnight
+    assert all(text.startswith("#Software: mtls-proxy") for text in texts)
+    assert " /daily " in "".join(texts)
 
 
 @pytest.mark.parametrize("settings, problem", [
@@ -226,11 +226,10 @@ def test_another_code_is_not_replaced_when_the_client_is_gone(start, basics):
 
 
 def test_flush_is_kept(start, basics):
+    """The line comes by itself, without another request and without an end."""
     proxy = start(site(basics), log=access(flush="300ms"))
-    began = time.monotonic()
     tlsclient.fetch(proxy, "/flush", identity=basics.alice)
     proxy.access("/flush")
-    assert time.monotonic() - began < 5
 
 
 def test_a_refusal_has_a_priority_and_no_time_under_the_journal(basics, tmp_path):
@@ -265,4 +264,4 @@ def test_a_refusal_has_a_priority_and_no_time_under_the_journal(basics, tmp_path
             source.read()
     finally:
         process.terminate()
-        assert process.wait(10) == 0
+        assert process.wait(DEADLINE) == 0
