@@ -146,7 +146,8 @@ class Upstream:
         self._sockets = set()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def on(self, path):
         """Decorator: this function answers this path."""
@@ -206,38 +207,40 @@ class Upstream:
             except OSError:
                 pass
             reader.close()
-            sock.close()
-            with self._changed:
+            with self._changed:  # as _shut_down() does: never the number of another one's file
+                sock.close()
                 self._sockets.discard(sock)
                 self._changed.notify_all()
 
     def drop(self):
         """Closes every open connection, and the proxy can know; new ones are still welcome."""
-        with self._lock:
-            sockets = list(self._sockets)
-        dropped = []
-        for sock in sockets:
-            try:
-                dropped.append(ends_of(sock))
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        dropped = self._shut_down()
         self.wait_connections(0)
         eventually(lambda: all(has_arrived(one) for one in dropped), "the end arrives")
+
+    def _shut_down(self):
+        """Ends all connections and returns their ends."""
+        ended = []
+        with self._lock:
+            for sock in self._sockets:
+                try:
+                    if sock.family == socket.AF_INET:
+                        ended.append(ends_of(sock))
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        return ended
 
     def close(self):
         try:
             self.listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        # Before the file is closed: a thread that is about to accept from its number would do so
+        # from whatever has that number next, which may be the listener of the next test.
+        self._acceptor.join(DEADLINE)
         self.listener.close()
-        with self._lock:
-            sockets = list(self._sockets)
-        for sock in sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        self._shut_down()
 
     def __enter__(self):
         return self

@@ -30,7 +30,8 @@ class Backend:
         self.flaws = []
         self.received = b""  # since the last take()
         self._lock = threading.Lock()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def _accept(self):
         while True:
@@ -76,6 +77,8 @@ class Backend:
         return taken
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join(PATIENCE)
         self.listener.close()
 
 
