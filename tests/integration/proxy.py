@@ -38,16 +38,22 @@ def site(basics, **changes):
     return {key: value for key, value in made.items() if value is not ...}
 
 
+_handed_out = set()
+
+
 def free_port():
-    """A port that is free and that the kernel does not hand out by itself meanwhile."""
+    """A port that is free, that the kernel does not hand out by itself meanwhile, and that nobody
+    else in this run was given."""
     while True:
         port = random.randint(20000, 30000)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        if port not in _handed_out:
+            _handed_out.add(port)
+            return port
 
 
 def share(sites):

@@ -19,6 +19,7 @@ from cryptography import x509
 
 import pki
 import tlsclient
+from events import DEADLINE
 from proxy import configuration, run, site
 
 ALL = ["rfc9440-chain", "iis-arr", "xfcc", "nginx", "traefik", "aws-alb", "apache"]
@@ -130,7 +131,7 @@ def test_node_reads_the_same(seen, hostile):
               "console.log(new c.X509Certificate(decodeURIComponent(v)).fingerprint256)")
     done = subprocess.run([NODE, "-e", script, "--", one["x-ssl-client-cert"],
                            one["x-amzn-mtls-clientcert-leaf"]],
-                          capture_output=True, text=True, timeout=30, check=True)
+                          capture_output=True, text=True, timeout=DEADLINE, check=True)
     assert [line.replace(":", "").lower() for line in done.stdout.split()] == [hostile.sha256] * 2
 
 
@@ -258,7 +259,6 @@ def test_nothing_is_spoofed(start, basics, backend, name):
             before = len(backend.requests)
             with way() as client:
                 client.send(raw)
-                client.sock.settimeout(5)
                 status = client.read_response().status
                 if raw.startswith(b"GET /first"):
                     status = client.read_response().status

@@ -132,10 +132,14 @@ def test_a_new_policy_ends_it(basics, way):
 def test_expires_with_the_certificate(basics, start, way):
     """The session would last two hours, the certificate lasts seconds."""
     version, sessions = way
-    brief = basics.issuing.issue("CN=brief", until=4 / 86400)
     proxy = start(site(basics), workers=2, sessions=sessions)
-    visitor = Visitor(brief, version)
-    assert visitor.visit(proxy).status == 200
+    for seconds in (4, 8, 16, 32):  # more where the machine takes so long for the first visit
+        brief = basics.issuing.issue("CN=brief", until=seconds / 86400)
+        visitor = Visitor(brief, version)
+        if visitor.visit(proxy).status == 200:
+            break
+    else:
+        pytest.fail("never in time")
     # A session resumed in the last second is judged again with the request.
     eventually(lambda: visitor.visit(proxy).status == 403, "the certificate expires")
     assert proxy.refusal("main")["reason"] == "expired"
@@ -147,15 +151,14 @@ def test_lifetime_counts_from_the_full_handshake(basics, start, way):
     version, sessions = way
     proxy = start(site(basics), sessions={**sessions, "lifetime": "2s"})
     visitor = Visitor(basics.alice, version)
-    visitor.visit(proxy)
-    visitor.visit(proxy)
-    assert visitor.reused
 
-    def is_over():
+    def is_resumed():
         visitor.visit(proxy)
-        return not visitor.reused
+        return visitor.reused
 
-    eventually(is_over, "a full handshake is due although the client resumed meanwhile")
+    eventually(is_resumed, "a session is resumed in time")
+    eventually(lambda: not is_resumed(), "a full handshake is due although the client resumed "
+                                         "meanwhile")
 
 
 def test_a_refused_client_is_never_resumed(basics, start, way):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/clock.h"
+#include <endian.h>
+
 #include "unit/auth/cert_map_fixture.h"
 
 /* ----- iis-semantics.md 10.6, row by row ----- */
@@ -444,7 +445,8 @@ START_TEST(warns_once_of_users_in_the_file_that_are_not_listed)
 }
 END_TEST
 
-/* The file is for very many: 200 000 entries, each a user of its own, in a second at most. */
+/* The file is for very many: 200 000 entries, each a user of its own, in a second at most; also
+ * when only the end of the fingerprints differs, as in one that was made up. */
 START_TEST(loads_very_many_certificates_quickly)
 {
     enum { COUNT = 200000 };
@@ -452,15 +454,19 @@ START_TEST(loads_very_many_certificates_quickly)
     struct text text = {0};
     for (uint64_t i = 0; i < COUNT; i++) {
         uint64_t words[4] = {i * 0x9e3779b97f4a7c15u, ~i, i << 32, 7};
+        if (_i == 1) {
+            memset(words, 0, sizeof words);
+            words[3] = htobe64(i);
+        }
         text_add_hex(&text, (const unsigned char *)words, 32);
         text_addf(&text, " CONTOSO\\user%llu\n", (unsigned long long)i);
     }
     text_add_hex(&text, alice->sha256, 32);
     text_add_cstr(&text, " CONTOSO\\alice\n");
     map_file(text.ptr, text.len);
-    uint64_t start = clock_monotonic_ms();
+    uint64_t start = unit_cpu_ms();
     struct cert_map *map = load_well();
-    ck_assert_uint_lt(clock_monotonic_ms() - start, 5000);
+    ck_assert_uint_lt(unit_cpu_ms() - start, 5000);
     assert_result(map, alice, OUTCOME_OK, "CONTOSO\\alice", "one_to_one");
     cert_map_free(map);
     text_clear(&text);
@@ -511,7 +517,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, names_the_line_of_every_problem_in_the_file);
     tcase_add_test(tcase, does_not_drown_in_a_file_of_another_kind);
     tcase_add_test(tcase, warns_once_of_users_in_the_file_that_are_not_listed);
-    tcase_add_test(tcase, loads_very_many_certificates_quickly);
+    tcase_add_loop_test(tcase, loads_very_many_certificates_quickly, 0, 2);
     tcase_add_test(tcase, is_configured_tells_whether_there_are_mappings);
     suite_add_tcase(suite, tcase);
     return suite;
