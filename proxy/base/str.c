@@ -100,6 +100,18 @@ bool str_parse_u64(struct str s, uint64_t max, uint64_t *ret_value)
     return true;
 }
 
+char *str_put_decimal(char at[STR_DECIMAL_SIZE], uint64_t value)
+{
+    char digits[STR_DECIMAL_SIZE];
+    size_t start = sizeof digits;
+    do {
+        digits[--start] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    memcpy(at, digits + start, sizeof digits - start);
+    return at + (sizeof digits - start);
+}
+
 bool str_list_contains(struct str list, struct str token)
 {
     struct str part;

@@ -63,6 +63,9 @@ struct str str_trim(struct str s);
 bool str_split(struct str *rest, char separator, struct str *ret_part);
 /* Decimal digits only: no sign, no blank, at least one digit; false when the value exceeds max. */
 MUST_USE bool str_parse_u64(struct str s, uint64_t max, uint64_t *ret_value);
+#define STR_DECIMAL_SIZE 20
+/* Writes the value in decimal, without a NUL; returns the place behind it. */
+char *str_put_decimal(char at[STR_DECIMAL_SIZE], uint64_t value);
 /* True when the comma-separated list contains the token (ASCII case-insensitive, OWS trimmed). */
 bool str_list_contains(struct str list, struct str token);
 

@@ -72,9 +72,8 @@ static void add_framing(struct exchange *x, struct http_fields *fields)
     if (x->request.body.kind == HTTP_BODY_CHUNKED)
         http_fields_add(fields, &x->arena, STR("Transfer-Encoding"), STR("chunked"));
     else if (x->request.body.kind == HTTP_BODY_LENGTH)
-        http_fields_add(
-            fields, &x->arena, STR("Content-Length"),
-            arena_printf(&x->arena, "%llu", (unsigned long long)x->request.body.length));
+        http_fields_add(fields, &x->arena, STR("Content-Length"),
+                        arena_decimal(&x->arena, x->request.body.length));
 }
 
 /* RFC 9110 section 7.8: what the client offered was for us; of that, WebSocket alone goes on. */
@@ -86,14 +85,19 @@ static void add_upgrade(struct exchange *x, struct http_fields *fields)
     http_fields_add(fields, &x->arena, STR("Upgrade"), TUNNEL_PROTOCOL);
 }
 
+static struct str join(struct exchange *x, struct str first, struct str between, struct str last)
+{
+    const struct str parts[] = {first, between, last};
+    return arena_join(&x->arena, parts, sizeof parts / sizeof parts[0]);
+}
+
 static struct str via_value(struct exchange *x)
 {
     const struct http_field *before = http_fields_find(&x->upstream_fields, STR("Via"));
-    const char *version = x->request.minor == 0 ? "1.0" : "1.1";
+    struct str ours = x->request.minor == 0 ? STR("1.0 mtls-proxy") : STR("1.1 mtls-proxy");
     if (before == NULL)
-        return arena_printf(&x->arena, "%s mtls-proxy", version);
-    struct str joined =
-        arena_printf(&x->arena, "%.*s, %s mtls-proxy", STR_ARG(before->value), version);
+        return ours;
+    struct str joined = join(x, before->value, STR(", "), ours);
     (void)http_fields_remove(&x->upstream_fields, STR("Via"));
     return joined;
 }
@@ -184,13 +188,12 @@ static struct str forwarded_list(struct exchange *x, const char *client_ip)
     for (size_t i = 0; believes_forwarded(x) && i < x->request.fields.count; i++) {
         const struct http_field *field = &x->request.fields.items[i];
         if (str_equal_icase(field->name, STR("X-Forwarded-For")) && field->value.len > 0)
-            list = arena_printf(&x->arena, "%.*s%s%.*s", STR_ARG(list), list.len > 0 ? ", " : "",
-                                STR_ARG(field->value));
+            list = list.len == 0 ? field->value : join(x, list, STR(", "), field->value);
     }
     struct str last = forwarded_for(x, client_ip);
     if (list.len == 0)
         return last;
-    return arena_printf(&x->arena, "%.*s, %.*s", STR_ARG(list), STR_ARG(last));
+    return join(x, list, STR(", "), last);
 }
 
 static void add_forwarded(struct exchange *x, const char *client_ip, struct http_fields *fields)
@@ -224,7 +227,7 @@ static struct str target_of(struct exchange *x)
 {
     if (x->uri.query.len == 0)
         return x->upstream_path;
-    return arena_printf(&x->arena, "%.*s%.*s", STR_ARG(x->upstream_path), STR_ARG(x->uri.query));
+    return join(x, x->upstream_path, (struct str){NULL, 0}, x->uri.query);
 }
 
 void headers_for_upstream(struct exchange *x, struct str upstream_host)
