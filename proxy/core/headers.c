@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/headers.h"
 
-#include "base/clock.h"
 #include "core/client.h"
 #include "core/exchange.h"
 #include "core/header_edit.h"
@@ -298,9 +297,7 @@ void headers_for_client(struct exchange *x, const struct http_response *response
     header_edit_response(&x->place->config->response_headers, false, client_is_tls(x->client),
                          &x->arena, &x->response.fields);
     /* RFC 9110 section 6.6.1: a message without a date gets the time it was received. */
-    if (http_fields_find(&x->response.fields, STR("Date")) == NULL) {
-        char date[CLOCK_TEXT_SIZE];
+    if (http_fields_find(&x->response.fields, STR("Date")) == NULL)
         http_fields_add(&x->response.fields, &x->arena, STR("Date"),
-                        arena_copy(&x->arena, clock_format_http(clock_wall_s(), date)));
-    }
+                        arena_copy(&x->arena, engine_date(x->engine)));
 }
