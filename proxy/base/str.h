@@ -50,7 +50,11 @@ int ascii_hex_value(char c);
 
 bool str_equal(struct str a, struct str b);
 /* ASCII case-insensitive. */
-bool str_equal_icase(struct str a, struct str b);
+bool str_same_letters(const char *a, const char *b, size_t len);
+static inline bool str_equal_icase(struct str a, struct str b)
+{
+    return a.len == b.len && str_same_letters(a.ptr, b.ptr, a.len);
+}
 bool str_starts_with(struct str s, struct str prefix);
 bool str_starts_with_icase(struct str s, struct str prefix);
 bool str_ends_with_icase(struct str s, struct str suffix);

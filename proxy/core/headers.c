@@ -18,8 +18,21 @@ static const struct str HOP_BY_HOP[] = {
     STR_INIT("Trailer"),    STR_INIT("Proxy-Authenticate"), STR_INIT("Proxy-Authorization"),
 };
 
+/* The lengths of those names: others need no comparison. */
+#define LENGTH(n) (UINT64_C(1) << (n))
+#define HOP_BY_HOP_LENGTHS \
+    (LENGTH(2) | LENGTH(7) | LENGTH(10) | LENGTH(16) | LENGTH(17) | LENGTH(18) | LENGTH(19))
+#define REPLACED_LENGTHS (LENGTH(4) | LENGTH(5) | LENGTH(6) | LENGTH(14))
+
+static bool may_be_one_of(struct str name, uint64_t lengths)
+{
+    return name.len < 64 && (lengths & LENGTH(name.len)) != 0;
+}
+
 bool headers_is_hop_by_hop(struct str name)
 {
+    if (!may_be_one_of(name, HOP_BY_HOP_LENGTHS))
+        return false;
     for (size_t i = 0; i < sizeof HOP_BY_HOP / sizeof HOP_BY_HOP[0]; i++) {
         if (str_equal_icase(name, HOP_BY_HOP[i]))
             return true;
@@ -37,6 +50,8 @@ static const struct str REPLACED[] = {
 
 static bool is_replaced(struct str name)
 {
+    if (!may_be_one_of(name, REPLACED_LENGTHS))
+        return false;
     for (size_t i = 0; i < sizeof REPLACED / sizeof REPLACED[0]; i++) {
         if (str_equal_icase(name, REPLACED[i]))
             return true;
@@ -130,9 +145,9 @@ static const struct verdict *shown_path(struct exchange *x)
     return x->is_forwarded ? x->forwarded.verdict : identity_path(x->client);
 }
 
-static void add_identity(struct exchange *x, const char *client_ip, struct http_fields *fields)
+static void add_identity(struct exchange *x, struct identity_facts facts,
+                         struct http_fields *fields)
 {
-    struct identity_facts facts = identity_of(x, client_ip);
     struct identity_cache *told = &x->client->told;
     const struct verdict *verdict = shown_path(x);
     const struct http_fields *known =
@@ -252,9 +267,9 @@ void headers_for_upstream(struct exchange *x, struct str upstream_host)
     add_forwarded(x, client_ip.ptr, fields);
     if (x->place->config->forward.via)
         http_fields_add(fields, &x->arena, STR("Via"), via_value(x));
-    add_identity(x, client_ip.ptr, fields);
-    add_prefix(x, fields);
     struct identity_facts facts = identity_of(x, client_ip.ptr);
+    add_identity(x, facts, fields);
+    add_prefix(x, fields);
     header_edit_request(&x->place->config->request_headers, &facts, &x->arena, fields);
 }
 

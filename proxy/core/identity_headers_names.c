@@ -46,18 +46,18 @@ static const char *const KNOWN_NAMES[] = {
 
 /* Every name that begins like this as well: the presets, the variants that other set-ups of the
  * same proxies send, and what they may send one day. */
-static const char *const KNOWN_FAMILIES[] = {
-    "client-cert",             /* rfc9440 */
-    "x-arr-",                  /* iis-arr, Azure App Service */
-    "x-forwarded-client-cert", /* xfcc */
-    "ssl-client-",             /* apache, ingress-nginx */
-    "x-ssl-",                  /* nginx, haproxy */
-    "x-client-cert",
-    "x-client-verify",
-    "x-client-dn",
-    "x-forwarded-tls-", /* traefik */
-    "x-forwarded-ssl",
-    "x-amzn-mtls-", /* aws-alb */
+static const struct str KNOWN_FAMILIES[] = {
+    STR_INIT("client-cert"),             /* rfc9440 */
+    STR_INIT("x-arr-"),                  /* iis-arr, Azure App Service */
+    STR_INIT("x-forwarded-client-cert"), /* xfcc */
+    STR_INIT("ssl-client-"),             /* apache, ingress-nginx */
+    STR_INIT("x-ssl-"),                  /* nginx, haproxy */
+    STR_INIT("x-client-cert"),
+    STR_INIT("x-client-verify"),
+    STR_INIT("x-client-dn"),
+    STR_INIT("x-forwarded-tls-"), /* traefik */
+    STR_INIT("x-forwarded-ssl"),
+    STR_INIT("x-amzn-mtls-"), /* aws-alb */
 };
 
 #define NAME_MAX_LEN ((size_t)256)
@@ -69,7 +69,8 @@ struct name_entry {
 };
 struct identity_names {
     struct name_entry *table;
-    uint64_t lengths[NAME_MAX_LEN / 64]; /* which lengths occur: most names end here */
+    uint64_t lengths[NAME_MAX_LEN / 64]; /* which lengths occur */
+    uint32_t initials;                   /* letters that families begin with */
 };
 
 /* One spelling for all that a backend might fold together. RFC 3875 section 4.1.18 maps '-' to '_';
@@ -85,10 +86,15 @@ static void fold(struct str name, char *out)
 static bool is_of_family(struct str folded)
 {
     for (size_t i = 0; i < sizeof KNOWN_FAMILIES / sizeof KNOWN_FAMILIES[0]; i++) {
-        if (str_starts_with(folded, str_of(KNOWN_FAMILIES[i])))
+        if (str_starts_with(folded, KNOWN_FAMILIES[i]))
             return true;
     }
     return false;
+}
+
+static uint32_t letter_bit(char c)
+{
+    return ascii_is_alpha(c) ? UINT32_C(1) << (ascii_lower(c) - 'a') : 0;
 }
 
 static void add_name(struct identity_names *names, struct str name)
@@ -119,6 +125,8 @@ struct identity_names *identity_names_new(const struct config *config)
     struct identity_names *names = xcalloc(1, sizeof *names);
     for (size_t i = 0; i < sizeof KNOWN_NAMES / sizeof KNOWN_NAMES[0]; i++)
         add_name(names, str_of(KNOWN_NAMES[i]));
+    for (size_t i = 0; i < sizeof KNOWN_FAMILIES / sizeof KNOWN_FAMILIES[0]; i++)
+        names->initials |= letter_bit(KNOWN_FAMILIES[i].ptr[0]);
     for (size_t i = 0; i < config->site_count; i++) {
         const struct config_site *site = &config->sites[i];
         add_forward(names, &site->access.forward);
@@ -141,7 +149,13 @@ void identity_names_free(struct identity_names *names)
     free(names);
 }
 
-bool identity_names_contain(const struct identity_names *names, struct str name)
+static bool has_length(const struct identity_names *names, size_t len)
+{
+    return len < NAME_MAX_LEN && (names->lengths[len / 64] & (UINT64_C(1) << (len % 64))) != 0;
+}
+
+/* The name in full: what looked possible. */
+static bool contain_folded(const struct identity_names *names, struct str name)
 {
     char folded[NAME_MAX_LEN];
     const struct name_entry *entry = NULL;
@@ -149,10 +163,16 @@ bool identity_names_contain(const struct identity_names *names, struct str name)
     fold(str_make(name.ptr, len), folded);
     if (is_of_family(str_make(folded, len)))
         return true;
-    if (len < name.len)
-        return false;
-    if ((names->lengths[name.len / 64] & (UINT64_C(1) << (name.len % 64))) == 0)
+    if (!has_length(names, name.len))
         return false;
     HASH_FIND(hh, names->table, folded, name.len, entry);
     return entry != NULL;
+}
+
+bool identity_names_contain(const struct identity_names *names, struct str name)
+{
+    /* Most names end here. Families begin with a letter, which nothing else folds to. */
+    bool is_possible = name.len > 0 && (has_length(names, name.len) ||
+                                        (names->initials & letter_bit(name.ptr[0])) != 0);
+    return is_possible && contain_folded(names, name);
 }

@@ -29,6 +29,13 @@ const unsigned char http1_char_classes[256] = {
 size_t http1_span(struct str s, enum http1_char_class wanted)
 {
     size_t i = 0;
+    for (; s.len - i >= 4; i += 4) {
+        if ((http1_char_classes[(unsigned char)s.ptr[i]] &
+             http1_char_classes[(unsigned char)s.ptr[i + 1]] &
+             http1_char_classes[(unsigned char)s.ptr[i + 2]] &
+             http1_char_classes[(unsigned char)s.ptr[i + 3]] & (unsigned)wanted) == 0)
+            break;
+    }
     while (i < s.len && http1_char_is(s.ptr[i], wanted))
         i++;
     return i;
@@ -56,18 +63,35 @@ static bool is_control(char c)
     return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
+/* The first byte in memory lowest. */
+static uint64_t load_word(const char *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
 size_t http1_find_control(struct str s)
 {
     size_t i = 0;
+    uint64_t bits = 0;
     for (; s.len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, s.ptr + i, sizeof word);
-        if (control_bits(word) != 0)
-            break;
+        bits = control_bits(load_word(s.ptr + i));
+        if (bits != 0) /* borrows go up only: the lowest hit is a real one */
+            return i + (unsigned)__builtin_ctzll(bits) / 8;
     }
-    while (i < s.len && !is_control(s.ptr[i]))
-        i++;
-    return i;
+    if (i == s.len || s.len < sizeof(uint64_t)) {
+        while (i < s.len && !is_control(s.ptr[i]))
+            i++;
+        return i;
+    }
+    /* The last bytes once more, together with some that are known to be none. */
+    i = s.len - sizeof(uint64_t);
+    bits = control_bits(load_word(s.ptr + i));
+    return bits == 0 ? s.len : i + (unsigned)__builtin_ctzll(bits) / 8;
 }
 
 static bool letters_spell(struct str name, struct str lower_word)
