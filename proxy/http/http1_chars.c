@@ -74,24 +74,42 @@ static uint64_t load_word(const char *bytes)
     return word;
 }
 
+/* Offset of the first control character in eight bytes; 8: none. */
+static size_t control_in_8(const char *bytes)
+{
+    uint64_t bits = control_bits(load_word(bytes));
+    /* Borrows go up only: the lowest hit is a real one. */
+    return bits == 0 ? 8 : (unsigned)__builtin_ctzll(bits) / 8;
+}
+
+/* What the compiler has vector instructions for, whatever the machine. */
+typedef unsigned char bytes16 __attribute__((vector_size(16)));
+
+static bool has_control_in_16(const char *bytes)
+{
+    bytes16 block;
+    uint64_t halves[2];
+    memcpy(&block, bytes, sizeof block);
+    bytes16 hits = (bytes16)((block < 0x20) | (block == 0x7f));
+    memcpy(halves, &hits, sizeof halves);
+    return (halves[0] | halves[1]) != 0;
+}
+
 size_t http1_find_control(struct str s)
 {
     size_t i = 0;
-    uint64_t bits = 0;
-    for (; s.len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
-        bits = control_bits(load_word(s.ptr + i));
-        if (bits != 0) /* borrows go up only: the lowest hit is a real one */
-            return i + (unsigned)__builtin_ctzll(bits) / 8;
+    while (s.len - i >= 16 && !has_control_in_16(s.ptr + i))
+        i += 16;
+    for (; s.len - i >= 8; i += 8) {
+        size_t at = control_in_8(s.ptr + i);
+        if (at < 8)
+            return i + at;
     }
-    if (i == s.len || s.len < sizeof(uint64_t)) {
-        while (i < s.len && !is_control(s.ptr[i]))
-            i++;
-        return i;
-    }
-    /* The last bytes once more, together with some that are known to be none. */
-    i = s.len - sizeof(uint64_t);
-    bits = control_bits(load_word(s.ptr + i));
-    return bits == 0 ? s.len : i + (unsigned)__builtin_ctzll(bits) / 8;
+    if (i < s.len && s.len >= 8) /* the last bytes, together with some that are known to be none */
+        return s.len - 8 + control_in_8(s.ptr + s.len - 8);
+    while (i < s.len && !is_control(s.ptr[i]))
+        i++;
+    return i;
 }
 
 static bool letters_spell(struct str name, struct str lower_word)
