@@ -112,6 +112,38 @@ size_t http1_find_control(struct str s)
     return i;
 }
 
+/* Each block adds at most one to each of the sixteen sums, which are bytes. */
+#define BLOCKS_MAX 255
+
+static size_t count_ends_in_blocks(const char *bytes, size_t blocks)
+{
+    bytes16 sums = {0};
+    size_t sum = 0;
+    for (size_t i = 0; i < blocks; i++) {
+        bytes16 block;
+        memcpy(&block, bytes + i * sizeof block, sizeof block);
+        /* A comparison that holds gives 255, which is minus one. */
+        sums -= (bytes16)((block == '\r') | (block == '\n') | (block == 0));
+    }
+    for (size_t i = 0; i < sizeof sums; i++)
+        sum += sums[i];
+    return sum;
+}
+
+size_t http1_count_ends(struct str s)
+{
+    size_t count = 0;
+    while (s.len >= sizeof(bytes16)) {
+        size_t blocks = s.len / sizeof(bytes16);
+        blocks = blocks < BLOCKS_MAX ? blocks : BLOCKS_MAX;
+        count += count_ends_in_blocks(s.ptr, blocks);
+        s = str_skip(s, blocks * sizeof(bytes16));
+    }
+    for (size_t i = 0; i < s.len; i++)
+        count += s.ptr[i] == '\r' || s.ptr[i] == '\n' || s.ptr[i] == '\0';
+    return count;
+}
+
 static bool letters_spell(struct str name, struct str lower_word)
 {
     size_t matched = 0;
