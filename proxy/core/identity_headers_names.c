@@ -69,8 +69,8 @@ struct name_entry {
 };
 struct identity_names {
     struct name_entry *table;
-    uint64_t lengths[NAME_MAX_LEN / 64]; /* which lengths occur */
-    uint32_t initials;                   /* letters that families begin with */
+    uint32_t families;               /* initials of families, as bits */
+    uint32_t initials[NAME_MAX_LEN]; /* of names, by length: nearly every other name ends here */
 };
 
 /* One spelling for all that a backend might fold together. RFC 3875 section 4.1.18 maps '-' to '_';
@@ -92,16 +92,18 @@ static bool is_of_family(struct str folded)
     return false;
 }
 
-static uint32_t letter_bit(char c)
+/* One for each letter, one for whatever else a name begins with: what folds to the same character
+ * has the same bit. */
+static uint32_t initial_bit(char c)
 {
-    return ascii_is_alpha(c) ? UINT32_C(1) << (ascii_lower(c) - 'a') : 0;
+    return UINT32_C(1) << (ascii_is_alpha(c) ? ascii_lower(c) - 'a' : 26);
 }
 
 static void add_name(struct identity_names *names, struct str name)
 {
     char folded[NAME_MAX_LEN];
     struct name_entry *entry = NULL;
-    if (name.len >= NAME_MAX_LEN)
+    if (name.len == 0 || name.len >= NAME_MAX_LEN)
         return;
     fold(name, folded);
     HASH_FIND(hh, names->table, folded, name.len, entry);
@@ -111,7 +113,7 @@ static void add_name(struct identity_names *names, struct str name)
     entry->len = name.len;
     memcpy(entry->text, folded, name.len);
     HASH_ADD_KEYPTR(hh, names->table, entry->text, entry->len, entry);
-    names->lengths[name.len / 64] |= UINT64_C(1) << (name.len % 64);
+    names->initials[name.len] |= initial_bit(folded[0]);
 }
 
 static void add_forward(struct identity_names *names, const struct config_forward *forward)
@@ -126,7 +128,7 @@ struct identity_names *identity_names_new(const struct config *config)
     for (size_t i = 0; i < sizeof KNOWN_NAMES / sizeof KNOWN_NAMES[0]; i++)
         add_name(names, str_of(KNOWN_NAMES[i]));
     for (size_t i = 0; i < sizeof KNOWN_FAMILIES / sizeof KNOWN_FAMILIES[0]; i++)
-        names->initials |= letter_bit(KNOWN_FAMILIES[i].ptr[0]);
+        names->families |= initial_bit(KNOWN_FAMILIES[i].ptr[0]);
     for (size_t i = 0; i < config->site_count; i++) {
         const struct config_site *site = &config->sites[i];
         add_forward(names, &site->access.forward);
@@ -149,12 +151,14 @@ void identity_names_free(struct identity_names *names)
     free(names);
 }
 
-static bool has_length(const struct identity_names *names, size_t len)
+static bool is_possible(const struct identity_names *names, struct str name)
 {
-    return len < NAME_MAX_LEN && (names->lengths[len / 64] & (UINT64_C(1) << (len % 64))) != 0;
+    if (name.len == 0)
+        return false;
+    uint32_t known = name.len < NAME_MAX_LEN ? names->initials[name.len] : 0;
+    return ((known | names->families) & initial_bit(name.ptr[0])) != 0;
 }
 
-/* The name in full: what looked possible. */
 static bool contain_folded(const struct identity_names *names, struct str name)
 {
     char folded[NAME_MAX_LEN];
@@ -163,7 +167,7 @@ static bool contain_folded(const struct identity_names *names, struct str name)
     fold(str_make(name.ptr, len), folded);
     if (is_of_family(str_make(folded, len)))
         return true;
-    if (!has_length(names, name.len))
+    if (len < name.len)
         return false;
     HASH_FIND(hh, names->table, folded, name.len, entry);
     return entry != NULL;
@@ -171,8 +175,5 @@ static bool contain_folded(const struct identity_names *names, struct str name)
 
 bool identity_names_contain(const struct identity_names *names, struct str name)
 {
-    /* Most names end here. Families begin with a letter, which nothing else folds to. */
-    bool is_possible = name.len > 0 && (has_length(names, name.len) ||
-                                        (names->initials & letter_bit(name.ptr[0])) != 0);
-    return is_possible && contain_folded(names, name);
+    return is_possible(names, name) && contain_folded(names, name);
 }
