@@ -68,7 +68,7 @@ bool addr_from_unix(const char *path, struct addr *ret_addr)
     return true;
 }
 
-/* inet_ntop() goes through sprintf(), and this is part of every request. */
+/* inet_ntop() formats with printf, and this is part of every request. */
 static void put_ipv4(const struct sockaddr_in *in, char *at)
 {
     uint32_t host = ntohl(in->sin_addr.s_addr);
