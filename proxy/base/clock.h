@@ -12,6 +12,9 @@
 
 /* Milliseconds of CLOCK_MONOTONIC, for durations. */
 uint64_t clock_monotonic_ms(void);
+/* The same clock at the last tick of the kernel, some milliseconds ago; several times cheaper. Not
+ * to be mixed with the exact one. */
+uint64_t clock_ticks_ms(void);
 /* Milliseconds since 1970-01-01 UTC. */
 int64_t clock_wall_ms(void);
 /* Seconds since 1970-01-01 UTC. */

@@ -56,6 +56,30 @@ START_TEST(a_malformed_certificate_refuses_whoever_reaches_it)
 }
 END_TEST
 
+START_TEST(what_is_remembered_belongs_to_one_map_and_one_certificate)
+{
+    struct cert *alice = simple_cert("alice");
+    struct cert *bob = simple_cert("bob");
+    struct cert_map_memo memo = {0};
+    add_one("CONTOSO\\alice", keep(sha256_of(alice)));
+    struct cert_map *first = load();
+    for (int i = 0; i < 2; i++) {
+        ck_assert_str_eq(cert_map_lookup_again(&memo, first, alice).user, "CONTOSO\\alice");
+        ck_assert(memo.map == first && memo.cert == alice);
+    }
+    ck_assert_ptr_null(cert_map_lookup_again(&memo, first, bob).user);
+    ck_assert_str_eq(cert_map_lookup_again(&memo, first, alice).user, "CONTOSO\\alice");
+    add_one("CONTOSO\\bob", keep(sha256_of(bob)));
+    struct cert_map *second = load();
+    ck_assert_str_eq(cert_map_lookup_again(&memo, second, bob).user, "CONTOSO\\bob");
+    ck_assert_ptr_null(cert_map_lookup_again(&memo, first, bob).user);
+    cert_map_free(first);
+    cert_map_free(second);
+    drop_cert(alice);
+    drop_cert(bob);
+}
+END_TEST
+
 START_TEST(many_to_one_allow_deny_and_no_match)
 {
     struct cert *alice = simple_cert("alice");
@@ -501,6 +525,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, one_to_one_match_with_a_good_logon_is_the_user);
     tcase_add_test(tcase, one_to_one_match_with_a_failed_logon_ends_there);
     tcase_add_test(tcase, a_malformed_certificate_refuses_whoever_reaches_it);
+    tcase_add_test(tcase, what_is_remembered_belongs_to_one_map_and_one_certificate);
     tcase_add_test(tcase, many_to_one_allow_deny_and_no_match);
     tcase_add_test(tcase, many_to_one_allow_with_a_failed_logon_ends_there);
     tcase_add_test(tcase, each_state_of_an_account_has_its_outcome);
