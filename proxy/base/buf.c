@@ -7,30 +7,40 @@
 
 #include "base/mem.h"
 
+/* A busy worker moves a few long bodies in a turn; the rest goes back to the allocator. */
+#define BUF_BULK_FREE 8
+
 void buf_pool_init(struct buf_pool *pool, size_t max_free)
 {
     *pool = (struct buf_pool){.max_free = max_free};
 }
 
-void buf_pool_clear(struct buf_pool *pool)
+static void free_list(struct buf *list)
 {
-    assert(pool->lent == 0);
-    while (pool->free != NULL) {
-        struct buf *buf = pool->free;
-        pool->free = buf->next;
+    while (list != NULL) {
+        struct buf *buf = list;
+        list = buf->next;
         free(buf);
     }
-    pool->free_count = 0;
 }
 
-struct buf *buf_acquire(struct buf_pool *pool)
+void buf_pool_clear(struct buf_pool *pool)
 {
-    struct buf *buf = pool->free;
+    assert(pool->lent == 0 && pool->bulk_lent == 0);
+    free_list(pool->free);
+    free_list(pool->bulk_free);
+    *pool = (struct buf_pool){.max_free = pool->max_free};
+}
+
+static struct buf *acquire(struct buf_pool *pool, struct buf **list, size_t *count, size_t size)
+{
+    struct buf *buf = *list;
     if (buf != NULL) {
-        pool->free = buf->next;
-        pool->free_count--;
+        *list = buf->next;
+        (*count)--;
     } else {
-        buf = xmalloc(sizeof *buf);
+        buf = xmalloc(sizeof *buf + size);
+        buf->size = size;
     }
     pool->lent++;
     buf->next = NULL;
@@ -39,19 +49,43 @@ struct buf *buf_acquire(struct buf_pool *pool)
     return buf;
 }
 
+struct buf *buf_acquire(struct buf_pool *pool)
+{
+    return acquire(pool, &pool->free, &pool->free_count, BUF_SIZE);
+}
+
+struct buf *buf_acquire_bulk(struct buf_pool *pool)
+{
+    if (pool->bulk_lent == BUF_BULK_MAX)
+        return NULL;
+    pool->bulk_lent++;
+    return acquire(pool, &pool->bulk_free, &pool->bulk_free_count, BUF_BULK_SIZE);
+}
+
+static void put_back(struct buf *buf, struct buf **list, size_t *count, size_t most)
+{
+    if (*count >= most) {
+        free(buf);
+        return;
+    }
+    buf->next = *list;
+    *list = buf;
+    (*count)++;
+}
+
 void buf_release(struct buf_pool *pool, struct buf *buf)
 {
     if (buf == NULL)
         return;
     assert(pool->lent > 0);
     pool->lent--;
-    if (pool->free_count >= pool->max_free) {
-        free(buf);
+    if (buf->size == BUF_SIZE) {
+        put_back(buf, &pool->free, &pool->free_count, pool->max_free);
         return;
     }
-    buf->next = pool->free;
-    pool->free = buf;
-    pool->free_count++;
+    assert(pool->bulk_lent > 0);
+    pool->bulk_lent--;
+    put_back(buf, &pool->bulk_free, &pool->bulk_free_count, BUF_BULK_FREE);
 }
 
 void buf_compact(struct buf *buf)

@@ -1,7 +1,9 @@
-/* buf.h - pooled 16 KiB buffers, held only while bytes are in them.
+/* buf.h - pooled buffers of two sizes, held only while bytes are in them.
  *
- * 16 KiB is one TLS record. A buffer belongs to whoever acquired it until it is released to the
- * same pool. Not thread-safe: one pool an engine.
+ * 16 KiB is one TLS record. A bulk buffer holds what one system call should move while a long body
+ * flows; there is a limit on how many are lent, and who gets none goes on with 16 KiB. A buffer
+ * belongs to whoever acquired it until it is released to the same pool. Not thread-safe: one pool
+ * an engine.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_BASE_BUF_H
@@ -9,13 +11,17 @@
 
 #include <stddef.h>
 
-#define BUF_SIZE ((size_t)16384)
+#define BUF_SIZE      ((size_t)16384)
+#define BUF_BULK_SIZE (16 * BUF_SIZE)
+/* Slow peers cannot make a pool lend more bulk buffers than this, 32 MiB. */
+#define BUF_BULK_MAX ((size_t)128)
 
 struct buf {
     struct buf *next; /* in the pool's free list, or for the holder's use */
+    size_t size;      /* BUF_SIZE or BUF_BULK_SIZE */
     size_t start;     /* first byte not yet taken */
     size_t end;       /* one past the last byte */
-    char bytes[BUF_SIZE];
+    char bytes[];
 };
 
 struct buf_pool {
@@ -23,13 +29,18 @@ struct buf_pool {
     size_t free_count;
     size_t max_free; /* released buffers beyond this are given back to the allocator */
     size_t lent;     /* acquired and not yet released; 0 means no leak */
+    struct buf *bulk_free;
+    size_t bulk_free_count; /* at most BUF_BULK_FREE */
+    size_t bulk_lent;       /* of `lent` */
 };
 
 void buf_pool_init(struct buf_pool *pool, size_t max_free);
 /* All buffers must have been released. */
 void buf_pool_clear(struct buf_pool *pool);
-/* An empty buffer; never NULL. */
+/* An empty buffer of BUF_SIZE; never NULL. */
 struct buf *buf_acquire(struct buf_pool *pool);
+/* An empty buffer of BUF_BULK_SIZE, or NULL: BUF_BULK_MAX are lent already. */
+struct buf *buf_acquire_bulk(struct buf_pool *pool);
 /* NULL is allowed. */
 void buf_release(struct buf_pool *pool, struct buf *buf);
 
@@ -39,7 +50,7 @@ static inline size_t buf_len(const struct buf *buf)
 }
 static inline size_t buf_room(const struct buf *buf)
 {
-    return BUF_SIZE - buf->end;
+    return buf->size - buf->end;
 }
 /* Moves the contents to the front, so that buf_room() is all that is free. */
 void buf_compact(struct buf *buf);

@@ -257,6 +257,7 @@ void client_new(struct engine_listener *listener, int fd, const struct addr *pee
     if (listener->binding->is_https) {
         tls_transport_init_server(&client->stream.transport, engine->base, fd,
                                   listener->binding->tls, stream_ready, session_facts, client);
+        tls_transport_use_pool(&client->stream.transport, &engine->buffers);
         client_set_state(client, CLIENT_HANDSHAKE);
     } else {
         transport_init_plain(&client->stream.transport, engine->base, fd, stream_ready, client);

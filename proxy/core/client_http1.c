@@ -347,14 +347,14 @@ static void run_once(struct client *client)
     }
 }
 
-/* True when more may be waiting in the socket. */
+/* True when more may be waiting in the socket that should be read in this turn. */
 static bool fill(struct client *client)
 {
     if (client->saw_eof || client->body_pending.len > 0 || !stream_has_room(&client->stream))
         return false;
     switch (stream_fill(&client->stream)) {
     case TRANSPORT_OK:
-        return !stream_has_room(&client->stream);
+        return stream_may_read_on(&client->stream);
     case TRANSPORT_AGAIN:
         return false;
     case TRANSPORT_EOF:
@@ -379,7 +379,7 @@ static bool client_is_due(const struct client *client)
 
 static void arm_exchange_deadline(struct client *client)
 {
-    uint64_t progress = client->stream.bytes_read + client->stream.bytes_written;
+    uint64_t progress = stream_progress(&client->stream);
     bool is_due = client_is_due(client);
     if (!is_due)
         deadline_stop(&client->deadline);
@@ -398,6 +398,8 @@ static void update_interest(struct client *client)
         want_write = want_write || client->exchange->response_blocked;
         arm_exchange_deadline(client);
     }
+    if (client->body_pending.len == 0)
+        stream_release_input(&client->stream);
     transport_want(&client->stream.transport, want_read, want_write);
 }
 

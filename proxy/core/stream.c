@@ -18,6 +18,7 @@ void stream_init(struct stream *stream, struct buf_pool *pool)
     stream->scan = (struct http1_scan){0};
     stream->out = NULL;
     stream->out_last = NULL;
+    stream->is_bulk = false;
     stream->is_broken = false;
     stream->is_blocked = false;
     stream->bytes_read = 0;
@@ -55,7 +56,26 @@ bool stream_has_room(const struct stream *stream)
 {
     if (stream->long_head != NULL)
         return stream->long_len < stream->long_capacity;
-    return stream->in == NULL || buf_len(stream->in) < BUF_SIZE;
+    return stream->in == NULL || buf_len(stream->in) < stream->in->size;
+}
+
+bool stream_may_read_on(const struct stream *stream)
+{
+    return !stream_has_room(stream) && (stream->in == NULL || stream->in->size == BUF_SIZE);
+}
+
+/* An empty buffer is exchanged when the other size fits better what the peer sends. */
+static void make_room(struct stream *stream)
+{
+    if (stream->in != NULL && buf_room(stream->in) == 0)
+        buf_compact(stream->in);
+    if (stream->in != NULL &&
+        (buf_len(stream->in) > 0 || stream->is_bulk == (stream->in->size > BUF_SIZE)))
+        return;
+    buf_release(stream->pool, stream->in);
+    stream->in = stream->is_bulk ? buf_acquire_bulk(stream->pool) : NULL;
+    if (stream->in == NULL)
+        stream->in = buf_acquire(stream->pool);
 }
 
 enum transport_result stream_fill(struct stream *stream)
@@ -68,10 +88,7 @@ enum transport_result stream_fill(struct stream *stream)
         if (size > BUF_SIZE)
             size = BUF_SIZE;
     } else {
-        if (stream->in == NULL)
-            stream->in = buf_acquire(stream->pool);
-        else if (buf_room(stream->in) == 0)
-            buf_compact(stream->in);
+        make_room(stream);
         room = stream->in->bytes + stream->in->end;
         size = buf_room(stream->in);
     }
@@ -81,6 +98,7 @@ enum transport_result stream_fill(struct stream *stream)
     enum transport_result result = transport_read(&stream->transport, room, size, &len);
     if (result == TRANSPORT_OK) {
         stream->bytes_read += len;
+        stream->is_bulk = len >= BUF_SIZE;
         if (stream->long_head != NULL)
             stream->long_len += len;
         else
@@ -177,17 +195,20 @@ enum stream_head stream_take_head(struct stream *stream, size_t max_bytes, struc
     }
     if (bytes.len > max_bytes)
         return STREAM_HEAD_TOO_LONG;
-    if (stream->long_head == NULL && bytes.len == BUF_SIZE)
+    if (stream->long_head == NULL && bytes.len == stream->in->size)
         start_long_head(stream, max_bytes);
     return STREAM_HEAD_MORE;
 }
 
-static struct buf *output_with_room(struct stream *stream, size_t room)
+/* The last buffer if it has room for `least` bytes, else a new one that suits `len`. */
+static struct buf *output_with_room(struct stream *stream, size_t least, size_t len)
 {
     struct buf *last = stream->out_last;
-    if (last != NULL && buf_room(last) >= room)
+    if (last != NULL && buf_room(last) >= least)
         return last;
-    struct buf *buf = buf_acquire(stream->pool);
+    struct buf *buf = len > BUF_SIZE ? buf_acquire_bulk(stream->pool) : NULL;
+    if (buf == NULL)
+        buf = buf_acquire(stream->pool);
     if (last == NULL)
         stream->out = buf;
     else
@@ -199,7 +220,7 @@ static struct buf *output_with_room(struct stream *stream, size_t room)
 void stream_put(struct stream *stream, struct str bytes)
 {
     while (bytes.len > 0 && !stream->is_broken) {
-        struct buf *buf = output_with_room(stream, 1);
+        struct buf *buf = output_with_room(stream, 1, 1);
         size_t len = bytes.len < buf_room(buf) ? bytes.len : buf_room(buf);
         memcpy(buf->bytes + buf->end, bytes.ptr, len);
         buf->end += len;
@@ -207,7 +228,18 @@ void stream_put(struct stream *stream, struct str bytes)
     }
 }
 
-enum transport_result stream_flush(struct stream *stream)
+static enum transport_result failed(struct stream *stream, enum transport_result result)
+{
+    stream->is_blocked = result == TRANSPORT_AGAIN;
+    if (stream->is_blocked)
+        return result;
+    stream->is_broken = true;
+    drop_output(stream);
+    return TRANSPORT_ERROR;
+}
+
+/* Hands everything to the transport, which may keep some of it. */
+static enum transport_result write_output(struct stream *stream, bool has_more)
 {
     if (stream->is_broken)
         return TRANSPORT_ERROR;
@@ -216,17 +248,13 @@ enum transport_result stream_flush(struct stream *stream)
     while (stream->out != NULL) {
         struct buf *buf = stream->out;
         size_t written = 0;
+        struct str bytes = str_make(buf->bytes + buf->start, buf_len(buf));
+        bool is_last = buf->next == NULL && bytes.len <= BUF_SIZE && !has_more;
         enum transport_result result =
-            transport_write(&stream->transport, buf->bytes + buf->start, buf_len(buf), &written);
-        if (result == TRANSPORT_AGAIN) {
-            stream->is_blocked = true;
-            return TRANSPORT_AGAIN;
-        }
-        if (result != TRANSPORT_OK) {
-            stream->is_broken = true;
-            drop_output(stream);
-            return TRANSPORT_ERROR;
-        }
+            is_last ? transport_write(&stream->transport, bytes.ptr, bytes.len, &written)
+                    : transport_write_more(&stream->transport, bytes.ptr, bytes.len, &written);
+        if (result != TRANSPORT_OK)
+            return failed(stream, result);
         stream->bytes_written += written;
         buf->start += written;
         if (buf_len(buf) > 0)
@@ -239,6 +267,15 @@ enum transport_result stream_flush(struct stream *stream)
     return TRANSPORT_OK;
 }
 
+enum transport_result stream_flush(struct stream *stream)
+{
+    enum transport_result result = write_output(stream, false);
+    if (result != TRANSPORT_OK || transport_held(&stream->transport) == 0)
+        return result;
+    result = transport_flush(&stream->transport);
+    return result == TRANSPORT_OK ? result : failed(stream, result);
+}
+
 /* Straight from the source's buffer, without a copy. */
 static size_t write_through(struct stream *stream, struct str data)
 {
@@ -246,7 +283,7 @@ static size_t write_through(struct stream *stream, struct str data)
     if (stream->is_blocked)
         return 0;
     enum transport_result result =
-        transport_write(&stream->transport, data.ptr, data.len, &written);
+        transport_write_more(&stream->transport, data.ptr, data.len, &written);
     stream->is_blocked = result == TRANSPORT_AGAIN;
     stream->is_broken = result == TRANSPORT_ERROR || result == TRANSPORT_EOF;
     if (result != TRANSPORT_OK)
@@ -264,9 +301,9 @@ static size_t put_some(struct stream *stream, struct str data, bool is_chunked)
         return write_through(stream, data);
     size_t overhead = is_chunked ? HTTP1_CHUNK_OVERHEAD : 0;
     if (stream->out != NULL && buf_room(stream->out_last) <= overhead &&
-        stream_flush(stream) != TRANSPORT_OK)
+        write_output(stream, true) != TRANSPORT_OK)
         return 0;
-    struct buf *buf = output_with_room(stream, overhead + 1);
+    struct buf *buf = output_with_room(stream, overhead + 1, data.len + overhead);
     size_t room = buf_room(buf) - overhead;
     size_t len = data.len < room ? data.len : room;
     if (is_chunked) {
@@ -284,7 +321,7 @@ size_t stream_put_body(struct stream *stream, struct str data, bool is_chunked)
     size_t taken = 0;
     while (taken < data.len && !stream->is_broken) {
         /* More than one buffer waiting: a long head is still being sent. */
-        if (stream->out != stream->out_last && stream_flush(stream) != TRANSPORT_OK)
+        if (stream->out != stream->out_last && write_output(stream, true) != TRANSPORT_OK)
             break;
         size_t len = put_some(stream, str_skip(data, taken), is_chunked);
         if (len == 0)

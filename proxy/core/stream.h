@@ -2,7 +2,8 @@
  *
  * What the client side and the upstream side have in common. Buffers come from the engine's pool
  * and are held only while bytes are in them. Output is bounded: heads are always taken, body bytes
- * only while less than a buffer is waiting, which is all the back-pressure there is.
+ * only while less than a buffer is waiting, which is all the back-pressure there is. Who has just
+ * filled a buffer in one go is read from into a bulk buffer next, for as long as that pays.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_CORE_STREAM_H
@@ -28,6 +29,7 @@ struct stream {
     struct http1_scan scan;
     struct buf *out; /* waiting output, oldest first */
     struct buf *out_last;
+    bool is_bulk;    /* the last read brought at least BUF_SIZE */
     bool is_broken;  /* a write failed: everything further is dropped */
     bool is_blocked; /* the last write had to wait: nothing is tried before stream_writable() */
     uint64_t bytes_read;
@@ -46,6 +48,8 @@ struct str stream_input(const struct stream *stream);
 void stream_consume(struct stream *stream, size_t len);
 /* False when a stream_fill() could not store a byte. */
 bool stream_has_room(const struct stream *stream);
+/* After a stream_fill(): it left no room, and was not all that one peer should have of a turn. */
+bool stream_may_read_on(const struct stream *stream);
 /* Gives an empty input buffer back. */
 void stream_release_input(struct stream *stream);
 
@@ -75,7 +79,12 @@ static inline void stream_writable(struct stream *stream)
 enum transport_result stream_flush(struct stream *stream);
 static inline bool stream_has_output(const struct stream *stream)
 {
-    return stream->out != NULL;
+    return stream->out != NULL || transport_held(&stream->transport) > 0;
+}
+/* Grows by what the sockets gave and took, a little too slowly while the transport holds bytes. */
+static inline uint64_t stream_progress(const struct stream *stream)
+{
+    return stream->bytes_read + stream->bytes_written - transport_held(&stream->transport);
 }
 
 #endif

@@ -81,6 +81,7 @@ static bool read_some(struct tunnel_side *from)
 {
     switch (stream_fill(from->stream)) {
     case TRANSPORT_OK:
+        from->can_read = stream_may_read_on(from->stream);
         return true;
     case TRANSPORT_AGAIN:
         from->can_read = false;
@@ -155,8 +156,7 @@ static void move_deadline(struct client *client, struct tunnel *tunnel)
 {
     const struct config_timeouts *timeouts = &client->engine->snapshot->config->timeouts;
     const struct stream *theirs = tunnel->upstream.stream;
-    uint64_t moved = client->stream.bytes_read + client->stream.bytes_written + theirs->bytes_read +
-                     theirs->bytes_written;
+    uint64_t moved = stream_progress(&client->stream) + stream_progress(theirs);
     bool is_half = tunnel->client.is_told || tunnel->upstream.is_told;
     if (moved == tunnel->moved && is_half == tunnel->was_half)
         return;

@@ -19,6 +19,7 @@
 #include "core/upstream_http1.h"
 #include "core/upstream_queue.h"
 #include "net/transport.h"
+#include "tls/tls_transport.h"
 
 /* ---- connections -------------------------------------------------------------------------- */
 
@@ -306,11 +307,13 @@ void upstream_transport_init(struct upstream_server *server, struct transport *t
                              transport_cb callback, void *arg)
 {
     struct event_base *base = server->group->engine->base;
-    if (server->config->config->is_https)
+    if (server->config->config->is_https) {
         tls_client_init(transport, base, fd, server->group->config->tls, upstream_tls_name(server),
                         &server->session, callback, arg);
-    else
-        transport_init_plain(transport, base, fd, callback, arg);
+        tls_transport_use_pool(transport, &server->group->engine->buffers);
+        return;
+    }
+    transport_init_plain(transport, base, fd, callback, arg);
 }
 
 static void conn_new(struct upstream_server *server, struct exchange *x, int fd,

@@ -121,6 +121,8 @@ static void update_interest(struct upstream_conn *conn)
 {
     const struct exchange *x = conn->exchange;
     bool want_write = stream_has_output(&conn->stream) || x->client->body_pending.len > 0;
+    if (conn->body_pending.len == 0)
+        stream_release_input(&conn->stream);
     transport_want(&conn->stream.transport, conn->body_pending.len == 0, want_write);
     /* The server is due unless it is the client that holds things up. */
     bool waits_for_client = conn->body_pending.len > 0 || (!x->request_ended && !want_write);
@@ -314,7 +316,7 @@ static void ended(struct upstream_conn *conn, enum transport_result result)
     fail(conn, OUTCOME_UPSTREAM_CLOSED, stream_problem(conn, result));
 }
 
-/* True when more may be waiting in the socket. */
+/* True when more may be waiting in the socket that should be read in this turn. */
 static bool fill(struct upstream_conn *conn)
 {
     if (conn->body_pending.len > 0 || !stream_has_room(&conn->stream))
@@ -322,7 +324,7 @@ static bool fill(struct upstream_conn *conn)
     enum transport_result result = stream_fill(&conn->stream);
     if (result == TRANSPORT_OK) {
         conn->saw_bytes = true;
-        return !stream_has_room(&conn->stream);
+        return stream_may_read_on(&conn->stream);
     }
     if (result != TRANSPORT_AGAIN)
         ended(conn, result);

@@ -127,13 +127,36 @@ enum transport_result transport_read(struct transport *transport, char *bytes, s
     return result;
 }
 
+static enum transport_result write_some(struct transport *transport, const char *bytes, size_t len,
+                                        bool has_more, size_t *ret_len)
+{
+    assert(transport_is_open(transport) && len > 0);
+    enum transport_result result = transport->ops->write(transport, bytes, len, has_more, ret_len);
+    update_events(transport);
+    return result;
+}
+
 enum transport_result transport_write(struct transport *transport, const char *bytes, size_t len,
                                       size_t *ret_len)
 {
-    assert(transport_is_open(transport) && len > 0);
-    enum transport_result result = transport->ops->write(transport, bytes, len, ret_len);
-    update_events(transport);
-    return result;
+    return write_some(transport, bytes, len, false, ret_len);
+}
+
+enum transport_result transport_write_more(struct transport *transport, const char *bytes,
+                                           size_t len, size_t *ret_len)
+{
+    return write_some(transport, bytes, len, true, ret_len);
+}
+
+enum transport_result transport_flush(struct transport *transport)
+{
+    assert(transport_is_open(transport));
+    return transport->ops->flush(transport);
+}
+
+size_t transport_held(const struct transport *transport)
+{
+    return transport_is_open(transport) ? transport->ops->held(transport) : 0;
 }
 
 bool transport_has_pending(const struct transport *transport)
@@ -207,9 +230,10 @@ static enum transport_result plain_read(struct transport *transport, char *bytes
 }
 
 static enum transport_result plain_write(struct transport *transport, const char *bytes, size_t len,
-                                         size_t *ret_len)
+                                         bool has_more, size_t *ret_len)
 {
     ssize_t sent;
+    (void)has_more; /* a send is a send: nothing is gained by keeping bytes here */
     do {
         sent = send(transport->fd, bytes, len, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
@@ -218,6 +242,18 @@ static enum transport_result plain_write(struct transport *transport, const char
     }
     *ret_len = (size_t)sent;
     return TRANSPORT_OK;
+}
+
+static enum transport_result plain_flush(struct transport *transport)
+{
+    (void)transport;
+    return TRANSPORT_OK;
+}
+
+static size_t plain_held(const struct transport *transport)
+{
+    (void)transport;
+    return 0;
 }
 
 static bool plain_has_pending(const struct transport *transport)
@@ -240,6 +276,8 @@ static const struct transport_ops PLAIN_OPS = {
     .handshake = plain_handshake,
     .read = plain_read,
     .write = plain_write,
+    .flush = plain_flush,
+    .held = plain_held,
     .has_pending = plain_has_pending,
     .shutdown = plain_shutdown,
     .clear = plain_clear,

@@ -34,7 +34,9 @@ struct transport_ops {
     enum transport_result (*read)(struct transport *transport, char *bytes, size_t size,
                                   size_t *ret_len);
     enum transport_result (*write)(struct transport *transport, const char *bytes, size_t len,
-                                   size_t *ret_len);
+                                   bool has_more, size_t *ret_len);
+    enum transport_result (*flush)(struct transport *transport);
+    size_t (*held)(const struct transport *transport);
     bool (*has_pending)(const struct transport *transport);
     void (*shutdown)(struct transport *transport); /* says goodbye once, does not wait */
     void (*clear)(struct transport *transport);
@@ -69,7 +71,7 @@ void transport_init(struct transport *transport, const struct transport_ops *ops
 void transport_want(struct transport *transport, bool read, bool write);
 
 enum transport_result transport_handshake(struct transport *transport);
-/* OK: 1..size bytes were read. */
+/* OK: 1..size bytes were read. Room for more than one TLS record says that many are expected. */
 enum transport_result transport_read(struct transport *transport, char *bytes, size_t size,
                                      size_t *ret_len);
 /* OK: 1..len bytes were taken; the rest is for the next call, from any address. After AGAIN the
@@ -77,6 +79,16 @@ enum transport_result transport_read(struct transport *transport, char *bytes, s
  * them. */
 enum transport_result transport_write(struct transport *transport, const char *bytes, size_t len,
                                       size_t *ret_len);
+/* The same, but the bytes may be kept to leave with later ones: in order, and at the latest with
+ * the next transport_write() or transport_flush(). */
+enum transport_result transport_write_more(struct transport *transport, const char *bytes,
+                                           size_t len, size_t *ret_len);
+/* Sends what was kept. OK: nothing is left. AGAIN: want the transport writable. What is never
+ * flushed is lost in transport_close(). */
+enum transport_result transport_flush(struct transport *transport);
+/* How many bytes were taken and not yet given to the socket; more than were written, for TLS wraps
+ * them. After any write, for a full socket may stop what was kept and what came behind it. */
+size_t transport_held(const struct transport *transport);
 /* True when a read would yield bytes without the socket becoming readable. */
 bool transport_has_pending(const struct transport *transport);
 /* Ends the sending direction properly (close_notify, FIN) without waiting. */

@@ -22,6 +22,7 @@
 #include "tls/tls_private.h"
 
 struct tls_client {
+    BIO_METHOD *bio_method; /* of the sockets under the connections */
     SSL_CTX *ctx;
 };
 
@@ -201,6 +202,7 @@ struct tls_client *tls_client_new(const struct config_upstream_tls *config,
         free(client);
         return NULL;
     }
+    client->bio_method = tls_bio_method_new();
     X509_STORE *store = SSL_CTX_get_cert_store(client->ctx);
     if (config->ca.text != NULL)
         add_path(store, config->ca.text, config->ca.mark, errors);
@@ -221,6 +223,7 @@ void tls_client_free(struct tls_client *client)
     if (client == NULL)
         return;
     SSL_CTX_free(client->ctx);
+    BIO_meth_free(client->bio_method);
     free(client);
 }
 
@@ -273,7 +276,8 @@ void tls_client_init(struct transport *transport, struct event_base *base, int f
 {
     struct tls_connection *connection = xcalloc(1, sizeof *connection);
     connection->client_session = session;
-    SSL *ssl = tls_transport_begin(transport, base, fd, connection, client->ctx, callback, arg);
+    SSL *ssl = tls_transport_begin(transport, base, fd, connection, client->ctx, client->bio_method,
+                                   callback, arg);
     if (ssl == NULL)
         return;
     SSL_set_connect_state(ssl);

@@ -177,6 +177,7 @@ struct tls_listener *tls_listener_new(struct tls_site *const *sites, size_t coun
     uint64_t lifetime_s = config->sessions.lifetime_ms / 1000;
     listener->lifetime_s = lifetime_s < LIFETIME_MAX_S ? (int64_t)lifetime_s : LIFETIME_MAX_S;
     listener->ctx = tls_context_new_common(config);
+    listener->bio_method = tls_bio_method_new();
     (void)SSL_CTX_set_timeout(listener->ctx, listener->lifetime_s > 0 ? listener->lifetime_s : 1);
     if (!listener->has_tickets) {
         SSL_CTX_set_options(listener->ctx, SSL_OP_NO_TICKET);
@@ -199,6 +200,7 @@ void tls_listener_free(struct tls_listener *listener)
         return;
     }
     SSL_CTX_free(listener->ctx);
+    BIO_meth_free(listener->bio_method);
     if (listener->own_keys != NULL) {
         tls_ticket_keys_cleanse(listener->keys);
         free(listener->own_keys);

@@ -16,6 +16,7 @@
 #include "base/text.h"
 #include "config/config.h"
 #include "net/transport.h"
+#include "tls/tls_bio.h"
 #include "tls/tls_context.h"
 #include "tls/tls_store.h"
 #include "tls/tls_transport.h"
@@ -66,6 +67,7 @@ struct tls_host {
 };
 
 struct tls_listener {
+    BIO_METHOD *bio_method; /* of the sockets under the connections */
     SSL_CTX *ctx;           /* every connection starts with it; its ticket callbacks count */
     struct tls_host *hosts; /* sorted by host, then order */
     size_t host_count;
@@ -83,6 +85,7 @@ struct tls_connection {                        /* the SSL's application data */
     const struct tls_listener *listener;       /* NULL on the client side */
     struct tls_client_session *client_session; /* NULL on the server side; borrowed */
     struct transport *transport;
+    struct tls_bio bio;    /* under the SSL */
     struct tls_site *site; /* NULL until the first ClientHello */
     tls_session_fn session_fn;
     char *server_name;  /* owned, normalised; NULL: absent */
@@ -110,6 +113,7 @@ struct tls_connection {                        /* the SSL's application data */
     bool is_broken;   /* after a fatal error no SSL call is allowed but SSL_free */
     bool has_goodbye; /* close_notify arrived */
     bool is_truncated;
+    enum transport_result untold; /* how the last read ended behind the bytes it yielded */
 };
 
 static inline struct tls_connection *tls_connection_of(const SSL *ssl)
@@ -120,8 +124,8 @@ static inline struct tls_connection *tls_connection_of(const SSL *ssl)
 /* tls_transport.c: takes the connection and the fd over; NULL: broken, which the first handshake
  * call says. */
 SSL *tls_transport_begin(struct transport *transport, struct event_base *base, int fd,
-                         struct tls_connection *connection, SSL_CTX *ctx, transport_cb callback,
-                         void *arg);
+                         struct tls_connection *connection, SSL_CTX *ctx, const BIO_METHOD *method,
+                         transport_cb callback, void *arg);
 
 /* What every context has in common; never NULL. */
 SSL_CTX *tls_context_new_common(const struct config *config);

@@ -18,6 +18,8 @@ static enum transport_result broken(struct transport *transport, const char *rea
 {
     struct tls_connection *connection = transport->tls_connection;
     connection->is_broken = true;
+    (void)tls_bio_flush(&connection->bio); /* the last of it may be the alert */
+    tls_bio_drop(&connection->bio);
     text_reset(&connection->error);
     if (reason != NULL) {
         text_add_cstr(&connection->error, reason);
@@ -114,51 +116,129 @@ static enum transport_result tls_handshake(struct transport *transport)
     return result;
 }
 
+/* Bytes above the socket. SSL_pending() does not see records read ahead; SSL_has_pending() also
+ * sees half a record, which no read can deliver: after a read that found nothing whole, only the
+ * socket can bring more. */
+static bool has_bytes(const struct transport *transport)
+{
+    const struct tls_connection *connection = transport->tls_connection;
+    return may_call(transport) && connection->is_established && !connection->is_drained &&
+           (SSL_has_pending(transport->tls) == 1 || tls_bio_pending(&connection->bio) > 0);
+}
+
+/* An end that was met behind bytes: the socket may never become readable again to say so. */
+static bool tls_has_pending(const struct transport *transport)
+{
+    const struct tls_connection *connection = transport->tls_connection;
+    return connection->untold != TRANSPORT_OK || has_bytes(transport);
+}
+
+/* Either OpenSSL reads ahead, a record at a time, or the BIO does, as much as there is: without a
+ * second copy in OpenSSL's buffer, which it moves for every record. */
+static void choose_reading(struct transport *transport, size_t size)
+{
+    struct tls_bio *bio = &((struct tls_connection *)transport->tls_connection)->bio;
+    bool is_bulk = size > SSL3_RT_MAX_PLAIN_LENGTH && bio->pool != NULL;
+    if (bio->reads_ahead != is_bulk) {
+        bio->reads_ahead = is_bulk;
+        SSL_set_read_ahead(transport->tls, !is_bulk);
+    }
+}
+
+static enum transport_result read_record(struct transport *transport, char *bytes, size_t size,
+                                         size_t *ret_len)
+{
+    struct tls_connection *connection = transport->tls_connection;
+    bool needs_write = false;
+    prepare_call();
+    int status = SSL_read_ex(transport->tls, bytes, size, ret_len);
+    enum transport_result result = result_of(transport, status, &needs_write);
+    transport->read_needs_write = result == TRANSPORT_AGAIN && needs_write;
+    connection->is_drained = result != TRANSPORT_OK;
+    return result;
+}
+
+/* As many as a bulk buffer holds, twice: tiny ones must not hold up everybody else. */
+#define RECORDS_PER_READ (2 * BUF_BULK_SIZE / SSL3_RT_MAX_PLAIN_LENGTH)
+
 static enum transport_result tls_read(struct transport *transport, char *bytes, size_t size,
                                       size_t *ret_len)
 {
     struct tls_connection *connection = transport->tls_connection;
-    bool needs_write = false;
-    size_t len = 0;
+    enum transport_result result = connection->untold;
+    size_t total = 0;
+    connection->untold = TRANSPORT_OK;
+    if (result != TRANSPORT_OK) {
+        return result;
+    }
     if (!may_call(transport)) {
         return TRANSPORT_ERROR;
     }
-    prepare_call();
-    int status = SSL_read_ex(transport->tls, bytes, size, &len);
-    enum transport_result result = result_of(transport, status, &needs_write);
-    transport->read_needs_write = result == TRANSPORT_AGAIN && needs_write;
-    connection->is_drained = result != TRANSPORT_OK;
-    if (result == TRANSPORT_OK) {
-        *ret_len = len;
+    choose_reading(transport, size);
+    for (size_t records = 0; records < RECORDS_PER_READ && result == TRANSPORT_OK; records++) {
+        size_t len = 0;
+        result = read_record(transport, bytes + total, size - total, &len);
+        total += len;
+        if (total == size || !has_bytes(transport)) {
+            break;
+        }
     }
-    return result;
+    if (total == 0) {
+        return result;
+    }
+    if (result == TRANSPORT_EOF || result == TRANSPORT_ERROR) {
+        connection->untold = result;
+    }
+    *ret_len = total;
+    return TRANSPORT_OK;
+}
+
+static enum transport_result tls_flush(struct transport *transport)
+{
+    struct tls_connection *connection = transport->tls_connection;
+    if (!may_call(transport)) {
+        return TRANSPORT_ERROR;
+    }
+    int failed = tls_bio_flush(&connection->bio);
+    if (failed == 0 || failed == -EAGAIN) {
+        return failed == 0 ? TRANSPORT_OK : TRANSPORT_AGAIN;
+    }
+    transport->error_number = -failed;
+    return broken(transport, strerrordesc_np(-failed));
+}
+
+static size_t tls_held(const struct transport *transport)
+{
+    const struct tls_connection *connection = transport->tls_connection;
+    return tls_bio_held(&connection->bio);
 }
 
 static enum transport_result tls_write(struct transport *transport, const char *bytes, size_t len,
-                                       size_t *ret_len)
+                                       bool has_more, size_t *ret_len)
 {
+    struct tls_connection *connection = transport->tls_connection;
     bool needs_write = false;
     size_t written = 0;
     if (!may_call(transport)) {
         return TRANSPORT_ERROR;
     }
     prepare_call();
+    /* A ticket that waits for this write leaves in the same send. */
+    connection->bio.holds = has_more || SSL_in_init(transport->tls) == 1;
     int status = SSL_write_ex(transport->tls, bytes, len, &written);
+    connection->bio.holds = false;
     enum transport_result result = result_of(transport, status, &needs_write);
+    /* What the peer must have before it can answer may be among what is held. */
+    if ((!has_more || result == TRANSPORT_AGAIN) && tls_held(transport) > 0) {
+        enum transport_result flushed = tls_flush(transport);
+        needs_write = needs_write || flushed == TRANSPORT_AGAIN;
+        result = flushed == TRANSPORT_ERROR ? flushed : result;
+    }
     transport->write_needs_read = result == TRANSPORT_AGAIN && !needs_write;
     if (result == TRANSPORT_OK) {
         *ret_len = written;
     }
     return result;
-}
-
-/* SSL_pending() does not see records read ahead; SSL_has_pending() also sees half a record, which
- * no read can deliver: after a read that found nothing whole, only the socket can bring more. */
-static bool tls_has_pending(const struct transport *transport)
-{
-    const struct tls_connection *connection = transport->tls_connection;
-    return may_call(transport) && connection->is_established && !connection->is_drained &&
-           SSL_has_pending(transport->tls) == 1;
 }
 
 static void tls_shutdown(struct transport *transport)
@@ -182,6 +262,7 @@ static void tls_clear(struct transport *transport)
     sk_X509_pop_free(connection->presented, X509_free);
     tls_stateful_forget(connection);
     SSL_free(transport->tls);
+    tls_bio_clear(&connection->bio);
     free(connection->server_name);
     text_clear(&connection->error);
     free(connection);
@@ -194,26 +275,38 @@ static const struct transport_ops TLS_OPS = {
     .handshake = tls_handshake,
     .read = tls_read,
     .write = tls_write,
+    .flush = tls_flush,
+    .held = tls_held,
     .has_pending = tls_has_pending,
     .shutdown = tls_shutdown,
     .clear = tls_clear,
 };
 
 SSL *tls_transport_begin(struct transport *transport, struct event_base *base, int fd,
-                         struct tls_connection *connection, SSL_CTX *ctx, transport_cb callback,
-                         void *arg)
+                         struct tls_connection *connection, SSL_CTX *ctx, const BIO_METHOD *method,
+                         transport_cb callback, void *arg)
 {
     connection->transport = transport;
+    connection->bio.fd = fd;
     transport_init(transport, &TLS_OPS, base, fd, callback, arg);
     transport->tls_connection = connection;
     ERR_clear_error();
     SSL *ssl = SSL_new(ctx);
     transport->tls = ssl;
-    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 || SSL_set_app_data(ssl, connection) != 1) {
+    BIO *bio = tls_bio_new(method, &connection->bio);
+    if (ssl == NULL || bio == NULL || SSL_set_app_data(ssl, connection) != 1) {
+        BIO_free(bio);
         (void)broken(transport, NULL); /* the first handshake call says so */
         return NULL;
     }
+    SSL_set_bio(ssl, bio, bio);
     return ssl;
+}
+
+void tls_transport_use_pool(struct transport *transport, struct buf_pool *pool)
+{
+    struct tls_connection *connection = transport->tls_connection;
+    connection->bio.pool = pool;
 }
 
 void tls_transport_init_server(struct transport *transport, struct event_base *base, int fd,
@@ -223,7 +316,8 @@ void tls_transport_init_server(struct transport *transport, struct event_base *b
     struct tls_connection *connection = xcalloc(1, sizeof *connection);
     connection->listener = listener;
     connection->session_fn = session_fn;
-    SSL *ssl = tls_transport_begin(transport, base, fd, connection, listener->ctx, callback, arg);
+    SSL *ssl = tls_transport_begin(transport, base, fd, connection, listener->ctx,
+                                   listener->bio_method, callback, arg);
     if (ssl != NULL) {
         SSL_set_accept_state(ssl);
     }

@@ -10,6 +10,7 @@
 
 #include <openssl/x509.h>
 
+#include "base/buf.h"
 #include "net/transport.h"
 #include "tls/tls_context.h"
 
@@ -44,6 +45,10 @@ typedef bool (*tls_session_fn)(struct transport *transport, void *arg,
 void tls_transport_init_server(struct transport *transport, struct event_base *base, int fd,
                                const struct tls_listener *listener, transport_cb callback,
                                tls_session_fn session_fn, void *arg);
+
+/* Either side: lets the transport borrow bulk buffers (tls_bio.h), so that long bodies cost fewer
+ * system calls. The pool must outlive the transport; at once after the init function. */
+void tls_transport_use_pool(struct transport *transport, struct buf_pool *pool);
 
 /* After the handshake: */
 struct tls_site *tls_transport_site(const struct transport *transport);

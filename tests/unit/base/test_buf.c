@@ -74,6 +74,32 @@ START_TEST(moves_what_is_left_to_the_front)
 }
 END_TEST
 
+START_TEST(lends_bulk_buffers_up_to_a_limit)
+{
+    static struct buf *bufs[BUF_BULK_MAX];
+    struct buf_pool pool;
+    buf_pool_init(&pool, 1);
+    for (size_t i = 0; i < BUF_BULK_MAX; i++) {
+        bufs[i] = buf_acquire_bulk(&pool);
+        ck_assert_ptr_nonnull(bufs[i]);
+        ck_assert_uint_eq(buf_room(bufs[i]), BUF_BULK_SIZE);
+    }
+    ck_assert_ptr_null(buf_acquire_bulk(&pool));
+    struct buf *small = buf_acquire(&pool);
+    ck_assert_uint_eq(buf_room(small), BUF_SIZE);
+    buf_release(&pool, small);
+    buf_release(&pool, bufs[0]);
+    bufs[0] = buf_acquire_bulk(&pool);
+    ck_assert_ptr_nonnull(bufs[0]);
+    for (size_t i = 0; i < BUF_BULK_MAX; i++)
+        buf_release(&pool, bufs[i]);
+    ck_assert_uint_eq(pool.lent, 0);
+    ck_assert_uint_eq(pool.bulk_lent, 0);
+    ck_assert_uint_le(pool.bulk_free_count, 8);
+    buf_pool_clear(&pool);
+}
+END_TEST
+
 START_TEST(aborts_when_cleared_with_a_buffer_lent)
 {
     struct buf_pool pool;
@@ -90,6 +116,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, lends_empty_buffers_and_takes_them_back);
     tcase_add_test(tcase, keeps_no_more_free_buffers_than_told);
     tcase_add_test(tcase, moves_what_is_left_to_the_front);
+    tcase_add_test(tcase, lends_bulk_buffers_up_to_a_limit);
     tcase_add_test_raise_signal(tcase, aborts_when_cleared_with_a_buffer_lent, SIGABRT);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -171,6 +171,66 @@ START_TEST(a_peer_that_does_not_read_stops_the_source_and_bounds_memory)
 }
 END_TEST
 
+START_TEST(who_fills_a_buffer_is_read_from_in_bulk_until_it_slows_down)
+{
+    static char block[BUF_SIZE];
+    begin();
+    memset(block, 'x', sizeof block);
+    feed(block, 100);
+    ck_assert(!stream_may_read_on(&stream));
+    stream_consume(&stream, 100);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(write(peer, block, sizeof block), (ssize_t)sizeof block);
+    ck_assert_int_eq(stream_fill(&stream), TRANSPORT_OK);
+    ck_assert_uint_eq(stream_input(&stream).len, BUF_SIZE);
+    ck_assert(stream_may_read_on(&stream));
+    stream_consume(&stream, BUF_SIZE);
+    ck_assert_int_eq(stream_fill(&stream), TRANSPORT_OK);
+    ck_assert_uint_eq(stream_input(&stream).len, 3 * BUF_SIZE);
+    ck_assert_uint_eq(pool.bulk_lent, 1);
+    ck_assert(!stream_may_read_on(&stream));
+    stream_consume(&stream, 3 * BUF_SIZE - 1);
+    feed(block, 100); /* behind what is left */
+    ck_assert_uint_eq(stream_input(&stream).len, 101);
+    stream_consume(&stream, 101);
+    feed(block, 100);
+    ck_assert_uint_eq(pool.bulk_lent, 0);
+    ck_assert_uint_eq(stream_input(&stream).len, 100);
+    end();
+}
+END_TEST
+
+START_TEST(a_long_head_in_a_bulk_buffer_is_still_too_long)
+{
+    static char block[4 * BUF_SIZE];
+    struct str got;
+    begin();
+    memset(block, 'a', sizeof block);
+    feed(block, BUF_SIZE);
+    stream_consume(&stream, BUF_SIZE);
+    memcpy(block, "GET / HTTP/1.1\r\nX: ", 19);
+    feed(block, sizeof block);
+    ck_assert_int_eq(stream_take_head(&stream, sizeof block - 1, &arena, &got),
+                     STREAM_HEAD_TOO_LONG);
+    end();
+}
+END_TEST
+
+START_TEST(a_large_chunk_leaves_in_one_write)
+{
+    static char block[100000];
+    static char got[sizeof block + 100];
+    begin();
+    memset(block, 'x', sizeof block);
+    ck_assert_uint_eq(stream_put_body(&stream, str_make(block, sizeof block), true), sizeof block);
+    ck_assert_int_eq(stream_flush(&stream), TRANSPORT_OK);
+    ck_assert_int_eq(read(peer, got, sizeof got), (ssize_t)sizeof block + 9);
+    ck_assert(memcmp(got, "186a0\r\nxxx", 10) == 0);
+    ck_assert(memcmp(got + 7 + sizeof block, "\r\n", 2) == 0);
+    end();
+}
+END_TEST
+
 START_TEST(a_peer_that_is_gone_breaks_the_stream)
 {
     begin();
@@ -195,6 +255,9 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, head_and_first_body_bytes_leave_in_one_write);
     tcase_add_test(tcase, chunks_frame_what_is_given);
     tcase_add_test(tcase, a_peer_that_does_not_read_stops_the_source_and_bounds_memory);
+    tcase_add_test(tcase, who_fills_a_buffer_is_read_from_in_bulk_until_it_slows_down);
+    tcase_add_test(tcase, a_long_head_in_a_bulk_buffer_is_still_too_long);
+    tcase_add_test(tcase, a_large_chunk_leaves_in_one_write);
     tcase_add_test(tcase, a_peer_that_is_gone_breaks_the_stream);
     suite_add_tcase(suite, tcase);
     return suite;
