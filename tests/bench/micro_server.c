@@ -180,13 +180,15 @@ static int on_session(SSL *ssl, SSL_SESSION *session)
 /* The context lives as long as its connection. */
 static SSL *new_client(struct micro_server *server, const struct micro_visit *visit)
 {
+    char groups[] = "X25519:P-256"; /* the macros cast const away */
+    char name[] = "server.bench.test";
     int version = visit->minor == 2 ? TLS1_2_VERSION : TLS1_3_VERSION;
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
     MICRO_REQUIRE(SSL_CTX_set_min_proto_version(ctx, version) == 1 &&
                   SSL_CTX_set_max_proto_version(ctx, version) == 1 &&
                   SSL_CTX_set_cipher_list(ctx, "ECDHE-ECDSA-AES128-GCM-SHA256") == 1 &&
                   SSL_CTX_set_ciphersuites(ctx, "TLS_AES_128_GCM_SHA256") == 1 &&
-                  SSL_CTX_set1_groups_list(ctx, "X25519:P-256") == 1 &&
+                  SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
                   SSL_CTX_use_certificate(ctx, visit->client->cert->x509) == 1 &&
                   SSL_CTX_use_PrivateKey(ctx, visit->client->key) == 1 &&
                   SSL_CTX_add1_chain_cert(ctx, server->ca->cert->x509) == 1);
@@ -195,7 +197,7 @@ static SSL *new_client(struct micro_server *server, const struct micro_visit *vi
     SSL *ssl = SSL_new(ctx);
     SSL_CTX_free(ctx);
     MICRO_REQUIRE(ssl != NULL && SSL_set_app_data(ssl, server) == 1 &&
-                  SSL_set_tlsext_host_name(ssl, "server.bench.test") == 1);
+                  SSL_set_tlsext_host_name(ssl, name) == 1);
     if (visit->resumes)
         MICRO_REQUIRE(server->session != NULL && SSL_set_session(ssl, server->session) == 1);
     return ssl;
