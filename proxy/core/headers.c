@@ -140,7 +140,7 @@ static void add_identity(struct exchange *x, const char *client_ip, struct http_
         identity_headers_add_lasting(&facts, &x->arena, &made);
         known = &made;
         /* The connection of a proxy carries many clients: nothing there lasts. */
-        if (!x->is_forwarded)
+        if (!x->is_forwarded && x->engine->snapshot->config->performance.identity_cache)
             identity_cache_add(told, &facts, verdict, &made);
     }
     for (size_t i = 0; i < known->count; i++)

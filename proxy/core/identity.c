@@ -14,9 +14,6 @@
 #include "core/snapshot.h"
 #include "tls/tls_transport.h"
 
-/* Certificates remembered; with what OpenSSL decodes of them some 6 KiB each. */
-#define KNOWN_CERTS 4096
-
 static X509 *find_der(void *arg, const unsigned char *der, size_t len)
 {
     return cert_table_find_der(arg, der, len);
@@ -29,8 +26,9 @@ static X509 *find_sha256(void *arg, const unsigned char sha256[32])
 
 void identity_start(struct engine *engine)
 {
-    bool is_wanted = engine->snapshot->config->performance.intern_certificates;
-    engine->certs = cert_table_new(KNOWN_CERTS);
+    const struct config_performance *performance = &engine->snapshot->config->performance;
+    bool is_wanted = performance->intern_certificates && performance->certificate_table > 0;
+    engine->certs = cert_table_new((size_t)performance->certificate_table);
     engine->intern = (struct tls_intern_table){find_der, find_sha256, engine->certs};
     tls_intern_use(&engine->intern, is_wanted);
     if (is_wanted && !tls_intern_is_effective())
