@@ -123,7 +123,8 @@ def test_no_session_of_a_site_with_other_rules_counts(basics, start, way):
 
 @pytest.mark.parametrize("how", ["read again", "reload"])
 def test_a_revoked_client_resumes_nowhere(basics, start, crl, way, how):
-    """Sessions from two workers, offered to both, after either way to learn of a CRL."""
+    """Sessions from two workers, offered to both, after either way to learn of a CRL; and open
+    connections, full and resumed."""
     version, sessions = way
     carol = basics.issuing.issue("CN=carol")
     trust = {"revocation": {"crls": [crl()]}}
@@ -133,12 +134,21 @@ def test_a_revoked_client_resumes_nowhere(basics, start, crl, way, how):
     for _ in range(2):
         for one in (*carols, dave):
             assert one.visit(proxy).status == 200
+    kept = [tlsclient.connect(proxy, tls=carols[0].tls, session=carols[0].session if number % 2
+                              else None) for number in range(6)]
+    assert all(one.request().status == 200 for one in kept)
     begun = proxy.marker()
     crl(carol)
     if how == "reload":
         proxy.reload()
     else:
         proxy.event(" worker.crls ", count=2, start=begun)
+    for one in kept:
+        try:
+            assert one.request(target="/open").status in ((403, 503) if how == "reload" else (403,))
+        except (OSError, tlsclient.Closed):
+            assert how == "reload"
+        one.close()
     for one in carols * 3:
         assert one.visit(proxy, "/revoked").status == 403
         assert not one.reused
