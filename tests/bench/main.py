@@ -29,6 +29,7 @@ def parse_arguments():
     parser.add_argument("--quick", action="store_true", help="few and short rounds: a rough idea")
     parser.add_argument("--ours-only", action="store_true", help="without nginx and HAProxy")
     parser.add_argument("--micro", action="store_true", help="instructions of single operations")
+    parser.add_argument("--levers", action="store_true", help="--micro: what each saves, instead")
     parser.add_argument(
         "--before", metavar="PROGRAM",
         help="also compare with another mtls-proxy; --micro: with that program or tree alone",

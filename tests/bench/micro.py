@@ -8,12 +8,17 @@ import platform
 import re
 import shutil
 import subprocess
+import sys
 
 import report
 
 LIMIT = 1.10  # more than the recorded figure by this much, and the run fails
 TOP = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 RECORD = os.path.join(TOP, "tests", "bench", "micro.json")
+LEVER_CASES = [
+    "tls13_full_known", "tls13_full_fresh", "tls13_resumed", "tls12_full_known", "tls12_resumed",
+    "request", "write_request",
+]  # fmt: skip
 COUNT = ["--tool=callgrind", "--instr-atstart=no", "--collect-atstart=no"]
 
 
@@ -21,8 +26,10 @@ class Failure(Exception):
     pass
 
 
-def output(*command):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def output(*command, **environment):
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={**os.environ, **environment}
+    )
     if done.returncode != 0:
         raise Failure(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
     return done.stdout
@@ -73,21 +80,22 @@ def total_of(text):
     return int(found.group(1))
 
 
-def count_case(program, name, times, work):
+def count_case(program, name, times, work, settings):
     path = os.path.join(work, f"{name}.callgrind")
-    output("valgrind", "-q", *COUNT, f"--callgrind-out-file={path}", program, name)
+    command = ["valgrind", "-q", *COUNT, f"--callgrind-out-file={path}", program, name]
+    output(*command, MICRO_SETTINGS=settings)
     with open(path, encoding="ascii", errors="replace") as file:
         total = total_of(file.read())
     os.unlink(path)
     return total / times
 
 
-def count(program, work):
-    """Instructions of one operation, by case."""
+def count(program, work, only=None, settings=""):
+    """Instructions of one operation, by case; settings: more YAML for the cases with an engine."""
     os.makedirs(work, exist_ok=True)
-    cases = list_cases(program)
+    cases = [one for one in list_cases(program) if only is None or one[0] in only]
     with concurrent.futures.ThreadPoolExecutor(min(4, os.cpu_count())) as pool:
-        figures = pool.map(lambda one: count_case(program, one[0], one[1], work), cases)
+        figures = pool.map(lambda one: count_case(program, one[0], one[1], work, settings), cases)
         return {name: round(figure) for (name, _, _), figure in zip(cases, figures)}
 
 
@@ -153,11 +161,39 @@ def recorded_figures(found):
     return record["instructions"]
 
 
+def levers():
+    """(name, YAML that switches it off) of those under `performance`."""
+    sys.path.insert(0, os.path.join(TOP, "tests", "integration"))
+    import proxy  # pylint: disable=import-outside-toplevel
+
+    return [
+        (name, f"{table}: {{ {key}: {json.dumps(value)} }}\n")
+        for name, (table, key, value) in proxy.LEVERS.items()
+        if table == "performance" and name != "check_stores_at_load"  # has cases of its own
+    ]
+
+
+def run_levers(program, work, arguments, document):
+    """What each saves: the cases that go through an engine, with one switched off at a time."""
+    base = count(program, work, LEVER_CASES)
+    table = [["case", *LEVER_CASES], ["all on", *(f"{base[name]:,}" for name in LEVER_CASES)]]
+    for lever, settings in levers():
+        figures = count(program, work, LEVER_CASES, settings)
+        ratios = [f"{figures[name] / base[name]:.2f}" for name in LEVER_CASES]
+        table.append([f"without {lever}", *ratios])
+    print(report.plain(table), end="")
+    if arguments.write:
+        report.write(document, "levers", report.markdown(table))
+    return 0
+
+
 def run(arguments, document):
     """The exit code of scripts/bench --micro."""
     program = program_in(TOP)
     work = os.path.join(TOP, "build", "bench", "micro")
     found = versions(program)
+    if arguments.levers:
+        return run_levers(program, work, arguments, document)
     cases = list_cases(program)
     before, title = None, "recorded"
     if arguments.before:

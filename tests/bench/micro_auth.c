@@ -20,13 +20,18 @@ struct verdicts {
     struct cert *presented[2];
 };
 
-/* Leaf and intermediate presented, the root and an empty CRL at hand; the cache holds parameter. */
+/* Leaf and intermediate presented, the root and CRLs at hand, and in some cases the intermediate
+ * as well; the cache holds parameter. */
 static void *prepare_verdict(struct micro_world *world, const struct micro_case *self)
 {
     struct verdicts *verdicts = xcalloc(1, sizeof *verdicts);
     struct fixture *fixture = &verdicts->fixture;
     fixture_init(fixture);
     fixture_store(fixture, &fixture->site.trust.root, &world->root, NULL);
+    if (strncmp(self->name, "verdict_store", 13) == 0)
+        fixture_store(fixture, &fixture->site.trust.intermediate, &world->ca, NULL);
+    fixture->config.performance.check_stores_at_load =
+        strcmp(self->name, "verdict_stores_late") != 0;
     static const long NOBODY = 1;
     fixture_crl(fixture, &(struct crl_spec){.issuer = &world->root});
     fixture_crl(fixture, &(struct crl_spec){.issuer = &world->ca, .serials = &NOBODY, .count = 1});
@@ -164,7 +169,11 @@ static void clear_mapping(void *state)
 const struct micro_case micro_auth_cases[] = {
     {"verdict_uncached", "verdict, leaf and intermediate presented, CRLs", 20, 0, prepare_verdict,
      run_verdict, clear_verdict},
-    {"verdict_cached", "the same out of the cache", 20, 16, prepare_verdict, run_verdict,
+    {"verdict_stores", "the same, the intermediate in the store as well", 20, 0, prepare_verdict,
+     run_verdict, clear_verdict},
+    {"verdict_stores_late", "the same without `check_stores_at_load`", 20, 0, prepare_verdict,
+     run_verdict, clear_verdict},
+    {"verdict_cached", "verdict out of the cache", 20, 16, prepare_verdict, run_verdict,
      clear_verdict},
     {"map_one_10", "look-up among 10 one-to-one mappings", 50, 10, prepare_mapping, run_mapping,
      clear_mapping},

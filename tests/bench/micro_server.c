@@ -71,6 +71,7 @@ static struct config *make_config(struct micro_world *world, const struct addr *
     char *chain = write_pem(world, "server.pem", server.cert->x509, NULL);
     char *key = write_pem(world, "server.key", NULL, server.key);
     char address[ADDR_TEXT_SIZE];
+    const char *more = getenv("MICRO_SETTINGS"); /* further YAML: another setting is measured */
     struct text yaml = {0};
     (void)chmod(key, 0600);
     text_addf(&yaml,
@@ -89,6 +90,7 @@ static struct config *make_config(struct micro_world *world, const struct addr *
               "    forward: { headers: { X-Client-Subject: \"{subject}\" } }\n"
               "    upstream: \"http://%s\"\n",
               chain, key, root, addr_format(origin, address));
+    text_add_cstr(&yaml, more == NULL ? "" : more);
     struct config *config = micro_config(world, text_str(&yaml));
     text_clear(&yaml);
     free(root);

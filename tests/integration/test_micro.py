@@ -58,7 +58,8 @@ def compared(micro, monkeypatch, tmp_path, capsys):
             json.dumps({"versions": record_versions, "instructions": record}))
         monkeypatch.setattr(micro, "count",
                             lambda program, work: other if program == "other" else figures)
-        arguments = argparse.Namespace(before="other" if other else None, write=False)
+        arguments = argparse.Namespace(before="other" if other else None, write=False,
+                                       levers=False)
         return micro.main(arguments, "nowhere"), capsys.readouterr().out
 
     return run
@@ -91,4 +92,4 @@ def test_other_versions_new_and_old_cases_are_told(compared):
 def test_without_valgrind_the_package_is_named(micro, monkeypatch):
     monkeypatch.setattr(micro.shutil, "which", lambda name: None)
     with pytest.raises(SystemExit, match="apt-get install valgrind"):
-        micro.main(argparse.Namespace(before=None, write=False), "nowhere")
+        micro.main(argparse.Namespace(before=None, write=False, levers=False), "nowhere")
