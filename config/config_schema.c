@@ -190,9 +190,24 @@ static const struct config_key sessions_rows[] = {
 static const struct config_table sessions_table = {TABLE(config_sessions, sessions_rows)};
 
 static const struct config_key performance_rows[] = {
+    {.name = "verdict_cache", .type = CONFIG_NUMBER, ROW(config_performance, verdict_cache),
+     .min = 0, .max = 1000000, .fallback = "4096",
+     .doc = "verdicts that a worker remembers, a few KiB each; 0: none"},
+    {.name = "certificate_table", .type = CONFIG_NUMBER,
+     ROW(config_performance, certificate_table), .min = 0, .max = 1000000, .fallback = "4096",
+     .doc = "certificates of good clients that a worker remembers, some 6 KiB each; 0: none"},
     {.name = "intern_certificates", .type = CONFIG_BOOL,
      ROW(config_performance, intern_certificates), .fallback = "true",
-     .doc = "certificates of known clients are decoded once, not in every handshake"},
+     .doc = "those certificates are decoded once, not in every handshake"},
+    {.name = "identity_cache", .type = CONFIG_BOOL, ROW(config_performance, identity_cache),
+     .fallback = "true",
+     .doc = "identity headers are rendered once a connection, not for every request"},
+    {.name = "check_stores_at_load", .type = CONFIG_BOOL,
+     ROW(config_performance, check_stores_at_load), .fallback = "true",
+     .doc = "signatures between certificates of the stores are checked once, at load"},
+    {.name = "free_buffers", .type = CONFIG_NUMBER, ROW(config_performance, free_buffers),
+     .min = 0, .max = 65536, .fallback = "256",
+     .doc = "buffers of 16 KiB that a worker keeps for reuse; 0: none"},
 };
 static const struct config_table performance_table = {TABLE(config_performance, performance_rows)};
 

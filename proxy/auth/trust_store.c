@@ -420,7 +420,8 @@ static void fill(struct trust *trust, const struct stores *stores, const struct 
     add_members(trust, &stores->client_auth_issuers, TRUST_IN_CLIENT_AUTH_ISSUERS);
     classify_members(trust);
     index_subjects(trust);
-    check_signatures(trust);
+    if (config->performance.check_stores_at_load)
+        check_signatures(trust);
     load_disallowed(trust, &stores->disallowed);
     load_policy(trust, &settings->policy, errors);
     trust_load_crls(trust, &settings->revocation, errors);

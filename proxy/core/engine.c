@@ -17,11 +17,6 @@
 #include "core/upstream.h"
 #include "core/upstream_resolver.h"
 
-/* Buffers kept for reuse: 4 MiB. */
-#define FREE_BUFFERS 256
-/* Verdicts kept; a few KiB each. */
-#define CACHED_VERDICTS 4096
-
 static struct timeval interval(uint64_t ms)
 {
     return (struct timeval){.tv_sec = (time_t)(ms / 1000),
@@ -146,13 +141,14 @@ struct engine *engine_new(const struct engine_options *options)
 {
     const struct snapshot *snapshot = options->snapshot;
     const struct config_log *log = &snapshot->config->log;
+    const struct config_performance *performance = &snapshot->config->performance;
     struct engine *engine = xcalloc(1, sizeof *engine);
     engine->base = options->base;
     engine->snapshot = snapshot;
     engine->slot = options->slot;
     engine->client_limit = client_limit(options);
-    buf_pool_init(&engine->buffers, FREE_BUFFERS);
-    engine->verdicts = verdict_cache_new(CACHED_VERDICTS);
+    buf_pool_init(&engine->buffers, (size_t)performance->free_buffers);
+    engine->verdicts = verdict_cache_new((size_t)performance->verdict_cache);
     identity_start(engine);
     engine->access_log =
         access_log_new(options->access_log_fd, snapshot->access_fields, log->access_crlf);

@@ -159,7 +159,7 @@ static void add_identity(struct exchange *x, struct identity_facts facts,
         identity_headers_add_lasting(&facts, &x->arena, &made);
         known = &made;
         /* The connection of a proxy carries many clients: nothing there lasts. */
-        if (!x->is_forwarded)
+        if (!x->is_forwarded && x->engine->snapshot->config->performance.identity_cache)
             identity_cache_add(told, all, &facts, verdict, &made);
     }
     for (size_t i = 0; i < known->count; i++)

@@ -14,8 +14,6 @@
 #include "core/snapshot.h"
 #include "tls/tls_transport.h"
 
-/* Certificates remembered; with what OpenSSL decodes of them some 6 KiB each. */
-#define KNOWN_CERTS 4096
 /* Sets of identity headers remembered, 1 to 2 KiB each with one certificate in it. */
 #define KNOWN_RENDERINGS 1024
 
@@ -36,8 +34,9 @@ static const unsigned char *find_encoding(void *arg, const X509 *x509, size_t *r
 
 void identity_start(struct engine *engine)
 {
-    bool is_wanted = engine->snapshot->config->performance.intern_certificates;
-    engine->certs = cert_table_new(KNOWN_CERTS);
+    const struct config_performance *performance = &engine->snapshot->config->performance;
+    bool is_wanted = performance->intern_certificates && performance->certificate_table > 0;
+    engine->certs = cert_table_new((size_t)performance->certificate_table);
     engine->intern = (struct tls_intern_table){find_der, find_sha256, find_encoding, engine->certs};
     engine->renderings = identity_renderings_new(KNOWN_RENDERINGS);
     tls_intern_use(&engine->intern, is_wanted);

@@ -21,6 +21,7 @@ import pki
 import tlsclient
 from events import DEADLINE
 from proxy import configuration, run, site
+from visitor import RESUMING_VERSIONS
 
 ALL = ["rfc9440-chain", "iis-arr", "xfcc", "nginx", "traefik", "aws-alb", "apache"]
 NODE = "/usr/bin/node"
@@ -158,7 +159,7 @@ def test_by_is_the_name_of_the_proxy(seen, basics, tmp_path):
     assert value.startswith('By="spiffe://t/a,b";Hash=')
 
 
-@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("version", RESUMING_VERSIONS)
 def test_the_chain_does_not_depend_on_resumption(start, basics, version):
     """Once the intermediate is the client's own, once it is in the store."""
     for intermediate in ([], [basics.path("issuing.pem")]):

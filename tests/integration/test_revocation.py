@@ -18,6 +18,7 @@ import pki
 import tlsclient
 from proxy import Proxy, configuration, site, wait_gone
 from trust_cases import ALLOWED, CDP, OFFLINE, REVOKED
+from visitor import RESUMING_VERSIONS
 
 VERSIONS = ["1.2", "1.3"]
 SANITIZED = "asan" in os.environ.get("MTLS_PROXY_BIN", "")
@@ -104,7 +105,7 @@ def test_revoked_while_connected_is_refused_at_the_next_request(basics, folder, 
         assert "master.reloaded" not in served.proxy.errors.text()
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", RESUMING_VERSIONS)
 def test_revoked_client_does_not_resume(basics, folder, version):
     folder.put("issuing.crl", basics.issuing.crl())
     with Served(basics, folder) as served:
@@ -125,7 +126,7 @@ def test_revoked_client_does_not_resume(basics, folder, version):
         assert served.proxy.verdict("/resumed") == REVOKED
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", RESUMING_VERSIONS)
 def test_others_go_on_when_a_list_changes(basics, folder, version):
     """Also those that resumed: their chain is judged anew from the stores."""
     other = basics.issuing.issue("CN=other")
@@ -146,7 +147,7 @@ def test_others_go_on_when_a_list_changes(basics, folder, version):
             assert client.sock.session_reused  # a session of the new generation
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", RESUMING_VERSIONS)
 def test_resumed_client_is_judged_anew_with_the_chain_it_sent(basics, folder, version):
     """Its intermediates are in no store, and it has not sent them again."""
     folder.put("issuing.crl", basics.issuing.crl())

@@ -14,13 +14,8 @@ import pytest
 import tlsclient
 from events import eventually
 from proxy import Proxy, configuration, run, site
+from visitor import RESUMING, WAYS, Visitor
 
-WAYS = {
-    "tls12-ticket": ("1.2", {"tickets": "tls12"}),
-    "tls13-store": ("1.3", {"tickets": "tls12"}),
-    "tls13-ticket": ("1.3", {"tickets": "all"}),
-    "tls13-store-alone": ("1.3", {"tickets": "off"}),
-}
 FORWARD = {
     "identity": ["rfc9440", "rfc9440-chain"],
     "headers": {"X-Seen-" + name: "{%s}" % name.lower() for name in
@@ -33,24 +28,13 @@ def way(request):
     return WAYS[request.param]
 
 
-class Visitor:
-    """A client that resumes whatever session it was given last."""
-
-    def __init__(self, identity, version, chain=None):
-        self.tls = tlsclient.context(identity, chain, version)
-        self.session = None
-        self.reused = None
-
-    def visit(self, proxy, target="/", host="server.test", headers=()):
-        with tlsclient.connect(proxy, tls=self.tls, sni=host, session=self.session) as client:
-            answer = client.get_json(target, headers, host=host)
-            self.reused = client.sock.session_reused
-            self.session = client.sock.session
-            return answer
+@pytest.fixture(params=RESUMING)
+def resuming_way(request):
+    return WAYS[request.param]
 
 
-def test_resumes_on_every_worker(basics, start, way):
-    version, sessions = way
+def test_resumes_on_every_worker(basics, start, resuming_way):
+    version, sessions = resuming_way
     proxy = start(site(basics), workers=3, sessions=sessions)
     visitor = Visitor(basics.alice, version)
     for turn in range(15):
@@ -58,9 +42,9 @@ def test_resumes_on_every_worker(basics, start, way):
         assert visitor.reused is (turn > 0)
 
 
-def test_the_backend_sees_no_difference(basics, start, way):
+def test_the_backend_sees_no_difference(basics, start, resuming_way):
     """Whatever is forwarded, the validated chain included, on each worker."""
-    version, sessions = way
+    version, sessions = resuming_way
     own = basics.root.sub("CN=a CA that only the client has")
     carol = own.issue("CN=carol, O=Contoso", dns=("carol.example.test",))
     proxy = start(site(basics, forward=FORWARD), workers=2, sessions=sessions)
@@ -87,8 +71,8 @@ def test_switching_off(basics, start):
             assert visitor.reused is (version in resumes), (store, tickets, version)
 
 
-def test_without_interning_everything_is_the_same(basics, start, way):
-    version, sessions = way
+def test_without_interning_everything_is_the_same(basics, start, resuming_way):
+    version, sessions = resuming_way
     proxy = start(site(basics), workers=2, sessions=sessions,
                   performance={"intern_certificates": False})
     visitor = Visitor(basics.alice, version)
@@ -98,8 +82,8 @@ def test_without_interning_everything_is_the_same(basics, start, way):
         assert visitor.reused and again.seen("client-cert") == first != []
 
 
-def test_survives_a_reload_that_changes_nothing(basics, start, way):
-    version, sessions = way
+def test_survives_a_reload_that_changes_nothing(basics, start, resuming_way):
+    version, sessions = resuming_way
     proxy = start(site(basics), workers=2, sessions=sessions)
     visitor = Visitor(basics.alice, version)
     visitor.visit(proxy)
@@ -108,8 +92,8 @@ def test_survives_a_reload_that_changes_nothing(basics, start, way):
     assert visitor.reused
 
 
-def test_a_new_policy_ends_it(basics, way):
-    version, sessions = way
+def test_a_new_policy_ends_it(basics, resuming_way):
+    version, sessions = resuming_way
     alice = basics.issuing.issue("CN=alice of the new policy")
     tag = f"{version}-{sessions['tickets']}"
     crl = basics.text(f"policy-{tag}.crl", basics.issuing.crl())
@@ -147,8 +131,8 @@ def test_expires_with_the_certificate(basics, start, way):
     assert not visitor.reused
 
 
-def test_lifetime_counts_from_the_full_handshake(basics, start, way):
-    version, sessions = way
+def test_lifetime_counts_from_the_full_handshake(basics, start, resuming_way):
+    version, sessions = resuming_way
     proxy = start(site(basics), sessions={**sessions, "lifetime": "2s"})
     visitor = Visitor(basics.alice, version)
 

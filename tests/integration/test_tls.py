@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import serialization
 
 import pki
 import tlsclient
-from proxy import Proxy, configuration, site
+from proxy import WITHOUT, Proxy, configuration, site
+from visitor import RESUMING_VERSIONS
 
 VERSIONS = ["1.2", "1.3"]
 
@@ -241,7 +242,7 @@ def resume(proxy, tls, sni="server.test", host=None, before=None):
         return first, second, client.sock.session_reused
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", RESUMING_VERSIONS)
 def test_resumed_session_has_the_same_identity(proxy, basics, version):
     tls = tlsclient.context(basics.alice, version=version)
     first, second, reused = resume(proxy, tls)
@@ -322,7 +323,7 @@ def test_sessions_work_across_workers(basics, version):
             with tlsclient.connect(proxy, tls=tls, session=session) as client:
                 assert client.request().status == 200
                 reused.append(client.sock.session_reused)
-        if version == "1.2":
+        if version == "1.2" and "tickets" not in WITHOUT:
             assert all(reused)
 
 
