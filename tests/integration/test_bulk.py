@@ -220,7 +220,8 @@ def test_an_early_answer_ends_an_upload(proxy, basics):
         exchange.close()
 
     with tlsclient.connect(proxy, basics.alice) as client:
-        client.send(tlsclient.build("POST", "/no", [("Content-Length", str(10 ** 9))]) + BODY[:200000])
+        announced = [("Content-Length", str(10 ** 9))]
+        client.send(tlsclient.build("POST", "/no", announced) + BODY[:200000])
         assert client.read_response().status == 413
 
 
