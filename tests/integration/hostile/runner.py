@@ -16,7 +16,7 @@ from hostile.identity import GENUINE
 from hostile.reader import Flaw, More, read_request
 
 # Many times the longest timeout of the configuration under test: room for a busy machine.
-PATIENCE = float(os.environ.get("MTLS_PROXY_TEST_DEADLINE", "40"))
+PATIENCE = float(os.environ.get("MTLS_PROXY_TEST_DEADLINE", "60"))
 
 
 class Backend:
