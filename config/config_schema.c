@@ -201,7 +201,7 @@ static const struct config_key performance_rows[] = {
      .doc = "those certificates are decoded once, not in every handshake"},
     {.name = "identity_cache", .type = CONFIG_BOOL, ROW(config_performance, identity_cache),
      .fallback = "true",
-     .doc = "identity headers are rendered once a connection, not for every request"},
+     .doc = "identity headers are rendered once a client, not for every request"},
     {.name = "check_stores_at_load", .type = CONFIG_BOOL,
      ROW(config_performance, check_stores_at_load), .fallback = "true",
      .doc = "signatures between certificates of the stores are checked once, at load"},

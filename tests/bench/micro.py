@@ -169,7 +169,7 @@ def levers():
     return [
         (name, f"{table}: {{ {key}: {json.dumps(value)} }}\n")
         for name, (table, key, value) in proxy.LEVERS.items()
-        if table == "performance" and name != "check_stores_at_load"  # has cases of its own
+        if table == "performance" and name != "check_stores_at_load"  # once a pair, after a load
     ]
 
 
