@@ -335,8 +335,13 @@ struct config_sessions {
     enum config_tickets tickets;
     struct config_value ticket_keys;
 };
-struct config_performance {
+struct config_performance { /* of each worker; 0 or false: as if the lever were not there */
+    uint64_t verdict_cache;
+    uint64_t certificate_table;
     bool intern_certificates;
+    bool identity_cache;
+    bool check_stores_at_load;
+    uint64_t free_buffers;
     bool handover;
 };
 enum config_access_format { ACCESS_FORMAT_W3C, ACCESS_FORMAT_JSON, ACCESS_FORMAT_COMBINED };

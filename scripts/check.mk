@@ -12,7 +12,7 @@ PROJECT_HEADERS := $(wildcard config/*.h proxy/*/*.h)
 TIDY_STAMPS := $(patsubst %.c,build/lint/tidy/%.ok,$(SRC) $(wildcard proxy/*.c))
 ANALYZER_STAMPS := $(patsubst %.c,build/lint/analyzer/%.ok,$(SRC) $(wildcard proxy/*.c))
 
-.PHONY: lint-layers lint-size lint-banned lint-headers lint-shell lint-tidy lint-cppcheck lint-analyzer
+.PHONY: levers lint-layers lint-size lint-banned lint-headers lint-shell lint-tidy lint-cppcheck lint-analyzer
 
 lint: lint-layers lint-size lint-banned lint-headers lint-shell lint-tidy lint-cppcheck
 
@@ -68,6 +68,10 @@ INTEGRATION = $(if $(T),$(firstword $(wildcard tests/integration/test_$(T).py $(
 integration: $(BIN)
 	@MTLS_PROXY_BIN=$(CURDIR)/$(BIN) $(PYTHON) -B -m pytest -q -p no:cacheprovider $(INTEGRATION)
 
+# No answer depends on what makes it cheaper: each lever off in turn; T names some.
+levers:
+	@scripts/levers $(T)
+
 check: format-check lint unit fuzz-replay integration
 
 asan:
@@ -103,6 +107,7 @@ help:
 	@echo 'make debug                 build/debug, no optimisation'
 	@echo 'make unit [T=module]       unit tests'
 	@echo 'make integration [T=file]  the real binary over real TLS'
+	@echo 'make levers [T="name ..."]  integration without each lever of performance in turn'
 	@echo 'make fuzz-replay           the fuzz targets over their corpora'
 	@echo 'make fuzz T=x SECONDS=60   fuzz one parser'
 	@echo 'make asan                  unit and integration under ASan and UBSan'

@@ -30,17 +30,19 @@ struct cert_facts {
     const X509_NAME *issuer;
     uint32_t subject_hash; /* over the canonical encoding */
     uint32_t issuer_hash;
-    unsigned char tbs_sha256[32]; /* survives a re-encoded or malleable signature */
-    unsigned char key_sha256[32]; /* over the SubjectPublicKeyInfo */
-    EVP_PKEY *key;                /* borrowed; NULL: cannot be used */
-    int key_type;                 /* EVP_PKEY_base_id, 0 without a key */
-    unsigned verify_cost;         /* of one check with this key, in RSA-4096 units */
-    int signature_key_type;       /* the key type that its own signature needs; 0: unknown */
-    bool same_name_bytes;         /* subject and issuer are the same octets */
-    bool is_self_issued;          /* the same after canonicalisation (RFC 5280 section 7.1) */
-    bool is_version_1;            /* or 2: without extensions */
-    bool is_ca;                   /* basicConstraints says so */
-    long path_len;                /* -1: no limit */
+    unsigned char tbs_sha256[32];  /* survives a re-encoded or malleable signature */
+    unsigned char key_sha256[32];  /* over the SubjectPublicKeyInfo */
+    EVP_PKEY *key;                 /* borrowed; NULL: cannot be used */
+    unsigned char verified_by[32]; /* the key that its signature was once verified with */
+    bool is_verified;       /* ... if any; a fact of the bytes, known later than the others */
+    int key_type;           /* EVP_PKEY_base_id, 0 without a key */
+    unsigned verify_cost;   /* of one check with this key, in RSA-4096 units */
+    int signature_key_type; /* the key type that its own signature needs; 0: unknown */
+    bool same_name_bytes;   /* subject and issuer are the same octets */
+    bool is_self_issued;    /* the same after canonicalisation (RFC 5280 section 7.1) */
+    bool is_version_1;      /* or 2: without extensions */
+    bool is_ca;             /* basicConstraints says so */
+    long path_len;          /* -1: no limit */
     bool has_key_usage;
     uint32_t key_usage; /* KU_* bits */
     bool has_eku;

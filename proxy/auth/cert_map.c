@@ -82,3 +82,11 @@ struct cert_map_result cert_map_lookup(const struct cert_map *map, const struct 
         return (struct cert_map_result){.outcome = map->denied, .mapping = mapping->name};
     return log_on(map, mapping->logon, mapping->name);
 }
+
+struct cert_map_result cert_map_lookup_again(struct cert_map_memo *memo, const struct cert_map *map,
+                                             const struct cert *cert)
+{
+    if (memo->map != map || memo->cert != cert)
+        *memo = (struct cert_map_memo){map, cert, cert_map_lookup(map, cert)};
+    return memo->result;
+}

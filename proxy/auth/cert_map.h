@@ -38,6 +38,17 @@ struct cert_map_result {
 /* OUTCOME_OK with user NULL: nothing matched, the site's `anonymous` decides. */
 struct cert_map_result cert_map_lookup(const struct cert_map *map, const struct cert *cert);
 
+/* The last answer, for a connection whose requests all ask the same. Start from {0}; whoever keeps
+ * it keeps a reference to the certificate, so that the pointer cannot come to mean another one. */
+struct cert_map_memo {
+    const struct cert_map *map; /* NULL: empty */
+    const struct cert *cert;
+    struct cert_map_result result;
+};
+/* As cert_map_lookup(), which is asked when the memo is about another map or certificate. */
+struct cert_map_result cert_map_lookup_again(struct cert_map_memo *memo, const struct cert_map *map,
+                                             const struct cert *cert);
+
 /* The wildcard rule of many-to-one: `*` is any text, any number of them, everything else literal;
  * UTF-8, linear time. Without case, A to Z are folded and nothing else: the result then depends on
  * no locale and no Unicode version, and no letter is taken for another (K and the Kelvin sign). */

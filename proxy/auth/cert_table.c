@@ -123,3 +123,13 @@ X509 *cert_table_find_sha256(struct cert_table *table, const unsigned char sha25
     use(table, entry);
     return entry->cert->x509;
 }
+
+const unsigned char *cert_table_find_encoding(struct cert_table *table, const X509 *x509,
+                                              size_t *ret_len)
+{
+    const struct cert_entry *entry = find_x509(table, x509);
+    if (entry == NULL)
+        return NULL;
+    *ret_len = entry->cert->der_len;
+    return entry->cert->der;
+}

@@ -24,5 +24,8 @@ struct cert *cert_table_get(struct cert_table *table, const X509 *x509);
 /* The decoded form, borrowed until the next call that adds; NULL: not known. */
 X509 *cert_table_find_der(struct cert_table *table, const unsigned char *der, size_t len);
 X509 *cert_table_find_sha256(struct cert_table *table, const unsigned char sha256[32]);
+/* The encoding of this very X509, borrowed as above; NULL: not known. */
+const unsigned char *cert_table_find_encoding(struct cert_table *table, const X509 *x509,
+                                              size_t *ret_len);
 
 #endif

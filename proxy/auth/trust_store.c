@@ -97,12 +97,18 @@ bool trust_is_disallowed(const struct trust *trust, const struct cert *cert)
                    sizeof *trust->disallowed, compare_digests) != NULL;
 }
 
+/* A signature that one key verified once is good for as long as the certificate lives: clients that
+ * were never seen before come with intermediates that were. What failed is not remembered: another
+ * key of the same name may still verify it. */
 bool trust_check_signature(const struct cert *subject, const struct cert *issuer)
 {
-    const struct cert_facts *facts = subject->facts;
+    struct cert_facts *facts = subject->facts;
     const struct cert_facts *key_facts = issuer->facts;
     if (key_facts->key == NULL)
         return false;
+    if (facts->is_verified &&
+        memcmp(facts->verified_by, key_facts->key_sha256, sizeof facts->verified_by) == 0)
+        return true;
     int needed =
         facts->signature_key_type == EVP_PKEY_RSA_PSS ? EVP_PKEY_RSA : facts->signature_key_type;
     int have = key_facts->key_type == EVP_PKEY_RSA_PSS ? EVP_PKEY_RSA : key_facts->key_type;
@@ -110,6 +116,10 @@ bool trust_check_signature(const struct cert *subject, const struct cert *issuer
         return false;
     bool good = X509_verify(subject->x509, key_facts->key) == 1;
     ERR_clear_error();
+    if (good) {
+        memcpy(facts->verified_by, key_facts->key_sha256, sizeof facts->verified_by);
+        facts->is_verified = true;
+    }
     return good;
 }
 
@@ -410,7 +420,8 @@ static void fill(struct trust *trust, const struct stores *stores, const struct 
     add_members(trust, &stores->client_auth_issuers, TRUST_IN_CLIENT_AUTH_ISSUERS);
     classify_members(trust);
     index_subjects(trust);
-    check_signatures(trust);
+    if (config->performance.check_stores_at_load)
+        check_signatures(trust);
     load_disallowed(trust, &stores->disallowed);
     load_policy(trust, &settings->policy, errors);
     trust_load_crls(trust, &settings->revocation, errors);

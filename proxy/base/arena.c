@@ -79,6 +79,28 @@ struct str arena_copy(struct arena *arena, struct str s)
     return str_make(copy, s.len);
 }
 
+struct str arena_join(struct arena *arena, const struct str *parts, size_t count)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++)
+        len += parts[i].len;
+    char *joined = arena_alloc(arena, len + 1);
+    char *at = joined;
+    for (size_t i = 0; i < count; i++) {
+        if (parts[i].len > 0)
+            memcpy(at, parts[i].ptr, parts[i].len);
+        at += parts[i].len;
+    }
+    *at = '\0';
+    return str_make(joined, len);
+}
+
+struct str arena_decimal(struct arena *arena, uint64_t value)
+{
+    char digits[STR_DECIMAL_SIZE];
+    return arena_copy(arena, str_make(digits, (size_t)(str_put_decimal(digits, value) - digits)));
+}
+
 struct str arena_printf(struct arena *arena, const char *fmt, ...)
 {
     va_list args;

@@ -8,6 +8,7 @@
 #define PROXY_BASE_ARENA_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/attr.h"
 #include "base/buf.h"
@@ -30,6 +31,11 @@ void *arena_alloc(struct arena *arena, size_t size);
 void *arena_calloc(struct arena *arena, size_t count, size_t size);
 /* A copy of s with a NUL behind it (not counted). */
 struct str arena_copy(struct arena *arena, struct str s);
+/* The parts one after the other, with a NUL behind them (not counted). */
+struct str arena_join(struct arena *arena, const struct str *parts, size_t count);
+/* The value in decimal, with a NUL behind it (not counted). */
+struct str arena_decimal(struct arena *arena, uint64_t value);
+/* Costs thousands of instructions: not for what every request needs. */
 struct str arena_printf(struct arena *arena, const char *fmt, ...) PRINTF(2, 3);
 
 #endif

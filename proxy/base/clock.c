@@ -18,14 +18,20 @@ uint64_t clock_monotonic_ms(void)
     return (uint64_t)(frozen_wall_ms >= 0 ? frozen_wall_ms : read_ms(CLOCK_MONOTONIC));
 }
 
+uint64_t clock_ticks_ms(void)
+{
+    return (uint64_t)(frozen_wall_ms >= 0 ? frozen_wall_ms : read_ms(CLOCK_MONOTONIC_COARSE));
+}
+
 int64_t clock_wall_ms(void)
 {
     return frozen_wall_ms >= 0 ? frozen_wall_ms : read_ms(CLOCK_REALTIME);
 }
 
+/* Of the last tick of the kernel, as time(2) is: no clock hardware is read. */
 int64_t clock_wall_s(void)
 {
-    return clock_wall_ms() / 1000;
+    return (frozen_wall_ms >= 0 ? frozen_wall_ms : read_ms(CLOCK_REALTIME_COARSE)) / 1000;
 }
 
 void clock_freeze(int64_t wall_ms)

@@ -12,9 +12,12 @@
 
 /* Milliseconds of CLOCK_MONOTONIC, for durations. */
 uint64_t clock_monotonic_ms(void);
+/* The same clock at the last tick of the kernel, some milliseconds ago; several times cheaper. Not
+ * to be mixed with the exact one. */
+uint64_t clock_ticks_ms(void);
 /* Milliseconds since 1970-01-01 UTC. */
 int64_t clock_wall_ms(void);
-/* Seconds since 1970-01-01 UTC. */
+/* Seconds since 1970-01-01 UTC; a new one is seen up to a tick late, as by time(2). */
 int64_t clock_wall_s(void);
 /* From now on both clocks stand at this wall time (tests, explain --at); negative: run again. */
 void clock_freeze(int64_t wall_ms);

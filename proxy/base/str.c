@@ -32,12 +32,10 @@ bool str_equal(struct str a, struct str b)
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-bool str_equal_icase(struct str a, struct str b)
+bool str_same_letters(const char *a, const char *b, size_t len)
 {
-    if (a.len != b.len)
-        return false;
-    for (size_t i = 0; i < a.len; i++) {
-        if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
+    for (size_t i = 0; i < len; i++) {
+        if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
             return false;
     }
     return true;
@@ -98,6 +96,18 @@ bool str_parse_u64(struct str s, uint64_t max, uint64_t *ret_value)
     }
     *ret_value = value;
     return true;
+}
+
+char *str_put_decimal(char at[STR_DECIMAL_SIZE], uint64_t value)
+{
+    char digits[STR_DECIMAL_SIZE];
+    size_t start = sizeof digits;
+    do {
+        digits[--start] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value > 0);
+    memcpy(at, digits + start, sizeof digits - start);
+    return at + (sizeof digits - start);
 }
 
 bool str_list_contains(struct str list, struct str token)

@@ -50,7 +50,11 @@ int ascii_hex_value(char c);
 
 bool str_equal(struct str a, struct str b);
 /* ASCII case-insensitive. */
-bool str_equal_icase(struct str a, struct str b);
+bool str_same_letters(const char *a, const char *b, size_t len);
+static inline bool str_equal_icase(struct str a, struct str b)
+{
+    return a.len == b.len && str_same_letters(a.ptr, b.ptr, a.len);
+}
 bool str_starts_with(struct str s, struct str prefix);
 bool str_starts_with_icase(struct str s, struct str prefix);
 bool str_ends_with_icase(struct str s, struct str suffix);
@@ -63,6 +67,9 @@ struct str str_trim(struct str s);
 bool str_split(struct str *rest, char separator, struct str *ret_part);
 /* Decimal digits only: no sign, no blank, at least one digit; false when the value exceeds max. */
 MUST_USE bool str_parse_u64(struct str s, uint64_t max, uint64_t *ret_value);
+#define STR_DECIMAL_SIZE 20
+/* Writes the value in decimal, without a NUL; returns the place behind it. */
+char *str_put_decimal(char at[STR_DECIMAL_SIZE], uint64_t value);
 /* True when the comma-separated list contains the token (ASCII case-insensitive, OWS trimmed). */
 bool str_list_contains(struct str list, struct str token);
 

@@ -27,6 +27,13 @@ static enum outcome check_transport(const struct access_facts *facts,
     return facts->judge(facts->judge_arg);
 }
 
+static struct cert_map_result look_up(const struct access_facts *facts)
+{
+    const struct cert_map *map = facts->site->map;
+    return facts->mapped == NULL ? cert_map_lookup(map, facts->leaf)
+                                 : cert_map_lookup_again(facts->mapped, map, facts->leaf);
+}
+
 struct access_decision access_decide(const struct access_facts *facts)
 {
     struct access_decision decision = {.outcome = OUTCOME_OK};
@@ -34,7 +41,7 @@ struct access_decision access_decide(const struct access_facts *facts)
     if (decision.outcome != OUTCOME_OK || decision.must_ask)
         return decision;
     if (decision.shows_certificate) {
-        struct cert_map_result mapped = cert_map_lookup(facts->site->map, facts->leaf);
+        struct cert_map_result mapped = look_up(facts);
         decision.outcome = mapped.outcome;
         decision.user = mapped.user;
         decision.password = mapped.password;

@@ -20,8 +20,9 @@ struct access_facts { /* what the checks read */
     const struct authorize *authorize; /* NULL: everybody may */
     bool is_tls;
     int cipher_bits;
-    const struct cert *leaf; /* NULL: no certificate, neither presented nor handed on */
-    bool may_ask;            /* ... but the client can still be asked for one */
+    const struct cert *leaf;      /* NULL: no certificate, neither presented nor handed on */
+    struct cert_map_memo *mapped; /* what the map said of the leaf is kept here; NULL: nowhere */
+    bool may_ask;                 /* ... but the client can still be asked for one */
     /* The verdict over the presented chain; asked at most once, only with a leaf. */
     enum outcome (*judge)(void *arg);
     void *judge_arg;

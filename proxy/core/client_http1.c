@@ -67,7 +67,7 @@ static void op_start_response(struct exchange *x)
     switch (response->body.kind) {
     case HTTP_BODY_LENGTH:
         http_fields_add(&response->fields, &x->arena, STR("Content-Length"),
-                        arena_printf(&x->arena, "%llu", (unsigned long long)response->body.length));
+                        arena_decimal(&x->arena, response->body.length));
         break;
     case HTTP_BODY_CHUNKED:
     case HTTP_BODY_UNTIL_CLOSE:

@@ -58,7 +58,7 @@ void cors_answer(struct exchange *x)
     add_list(x, STR("Access-Control-Allow-Methods"), &cors->methods);
     add_list(x, STR("Access-Control-Allow-Headers"), &cors->headers);
     http_fields_add(fields, &x->arena, STR("Access-Control-Max-Age"),
-                    arena_printf(&x->arena, "%llu", (unsigned long long)(cors->max_age_ms / 1000)));
+                    arena_decimal(&x->arena, cors->max_age_ms / 1000));
     http_fields_add(fields, &x->arena, STR("Vary"),
                     STR("Origin, Access-Control-Request-Method, Access-Control-Request-Headers"));
     x->client_ops->start_response(x);

@@ -17,7 +17,7 @@ static void timer_woke(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     struct deadline *deadline = arg;
-    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t now_ms = clock_ticks_ms();
     deadline->timer_ms = UINT64_MAX;
     if (deadline->at_ms == UINT64_MAX)
         return;
@@ -39,7 +39,7 @@ void deadline_init(struct deadline *deadline, struct event_base *base, deadline_
 
 void deadline_set(struct deadline *deadline, uint64_t in_ms)
 {
-    uint64_t now_ms = clock_monotonic_ms();
+    uint64_t now_ms = clock_ticks_ms();
     deadline->at_ms = now_ms + in_ms;
     if (deadline->at_ms < deadline->timer_ms)
         sleep_until(deadline, deadline->at_ms, now_ms);

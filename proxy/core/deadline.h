@@ -24,7 +24,7 @@ struct deadline {
 
 void deadline_init(struct deadline *deadline, struct event_base *base, deadline_cb callback,
                    void *arg);
-/* The callback runs once, in_ms from now, unless moved. */
+/* The callback runs once, in_ms from now, unless moved; up to a tick of the kernel early. */
 void deadline_set(struct deadline *deadline, uint64_t in_ms);
 /* No deadline until the next deadline_set(). */
 void deadline_stop(struct deadline *deadline);

@@ -132,7 +132,7 @@ static void answer(struct exchange *x)
     http_fields_add(&response.fields, &x->arena, STR("Cache-Control"), STR("no-store"));
     if (!has_body)
         http_fields_add(&response.fields, &x->arena, STR("Content-Length"),
-                        arena_printf(&x->arena, "%zu", echo->page.len));
+                        arena_decimal(&x->arena, echo->page.len));
     exchange_response_head(x, &response);
     send_page(x);
 }

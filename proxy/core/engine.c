@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/engine.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,11 +17,6 @@
 #include "core/rest.h"
 #include "core/upstream.h"
 #include "core/upstream_resolver.h"
-
-/* Buffers kept for reuse: 4 MiB. */
-#define FREE_BUFFERS 256
-/* Verdicts kept; a few KiB each. */
-#define CACHED_VERDICTS 4096
 
 static struct timeval interval(uint64_t ms)
 {
@@ -148,13 +142,14 @@ struct engine *engine_new(const struct engine_options *options)
 {
     const struct snapshot *snapshot = options->snapshot;
     const struct config_log *log = &snapshot->config->log;
+    const struct config_performance *performance = &snapshot->config->performance;
     struct engine *engine = xcalloc(1, sizeof *engine);
     engine->base = options->base;
     engine->snapshot = snapshot;
     engine->slot = options->slot;
     engine->client_limit = client_limit(options);
-    buf_pool_init(&engine->buffers, FREE_BUFFERS);
-    engine->verdicts = verdict_cache_new(CACHED_VERDICTS);
+    buf_pool_init(&engine->buffers, (size_t)performance->free_buffers);
+    engine->verdicts = verdict_cache_new((size_t)performance->verdict_cache);
     identity_start(engine);
     engine->access_log =
         access_log_new(options->access_log_fd, snapshot->access_fields, log->access_crlf);
@@ -255,6 +250,18 @@ void engine_free(struct engine *engine)
 
 void engine_request_id(struct engine *engine, char ret_text[ENGINE_REQUEST_ID_SIZE])
 {
-    (void)snprintf(ret_text, ENGINE_REQUEST_ID_SIZE, "%016llx",
-                   (unsigned long long)engine->next_request_id++);
+    uint64_t id = engine->next_request_id++;
+    for (size_t i = ENGINE_REQUEST_ID_SIZE - 1; i-- > 0; id >>= 4)
+        ret_text[i] = "0123456789abcdef"[id & 15];
+    ret_text[ENGINE_REQUEST_ID_SIZE - 1] = '\0';
+}
+
+struct str engine_date(struct engine *engine)
+{
+    int64_t now_s = clock_wall_s();
+    if (engine->date_len == 0 || engine->date_s != now_s) {
+        engine->date_len = clock_format_http(now_s, engine->date).len;
+        engine->date_s = now_s;
+    }
+    return str_make(engine->date, engine->date_len);
 }

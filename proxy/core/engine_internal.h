@@ -12,6 +12,7 @@
 #include <event2/event_struct.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "core/engine.h"
 #include "core/snapshot.h"
 #include "net/addr.h"
@@ -55,11 +56,15 @@ struct engine {
     struct verdict_cache *verdicts;
     struct cert_table *certs;       /* of clients that were found good */
     struct tls_intern_table intern; /* shows them to the TLS layer */
+    struct identity_renderings *renderings;
     struct access_log *access_log;
     char computer[65]; /* this machine's name, for the log (gethostname(2): at most 64 bytes) */
     struct refusal_log *refusals;
     struct event tick; /* flushes the access log */
     uint64_t next_request_id;
+    int64_t date_s; /* what `date` says */
+    char date[CLOCK_TEXT_SIZE];
+    size_t date_len; /* 0: nothing yet */
     bool is_draining;
     bool is_stale;   /* another policy is in force: no request may begin here */
     bool is_drained; /* the callback ran */
@@ -76,5 +81,8 @@ void engine_client_closed(struct engine *engine);
 /* Unique for this process's life: what the log, the error page and {request_id} show. */
 #define ENGINE_REQUEST_ID_SIZE 17
 void engine_request_id(struct engine *engine, char ret_text[ENGINE_REQUEST_ID_SIZE]);
+
+/* The time as a Date field has it, made once a second; valid until the next call. */
+struct str engine_date(struct engine *engine);
 
 #endif

@@ -217,7 +217,7 @@ static bool is_allowed(struct exchange *x)
     bool is_tls = client_is_tls(client);
     if (!read_forwarded(x))
         return false;
-    const struct identity *identity = exchange_identity(x);
+    struct identity *identity = x->is_forwarded ? &x->forwarded : &client->identity;
     struct access_facts facts = {
         .site = x->site,
         .access = x->place->config,
@@ -225,6 +225,7 @@ static bool is_allowed(struct exchange *x)
         .is_tls = is_tls,
         .cipher_bits = is_tls ? tls_transport_cipher_bits(&client->stream.transport) : 0,
         .leaf = identity_has_certificate(identity) ? identity->presented[0] : NULL,
+        .mapped = &identity->mapped,
         .may_ask = !x->is_forwarded && late_certificate_is_open(client),
         .judge = judge,
         .judge_arg = x,
@@ -462,6 +463,10 @@ static uint64_t take_bytes_received(const struct exchange *x)
 
 static void write_access_log(const struct exchange *x, bool client_is_gone)
 {
+    /* Counted even when nobody reads it: the log may be opened while the connection lasts. */
+    uint64_t bytes_received = take_bytes_received(x);
+    if (!access_log_is_on(x->engine->access_log))
+        return;
     const struct outcome_info *info = outcome_info(x->outcome);
     struct client *client = x->client;
     int64_t wall_ms = clock_wall_ms();
@@ -498,7 +503,7 @@ static void write_access_log(const struct exchange *x, bool client_is_gone)
                 : info->substatus,
         .win32 = info->win32,
         .bytes_sent = client->stream.bytes_written - x->bytes_written_before,
-        .bytes_received = take_bytes_received(x),
+        .bytes_received = bytes_received,
         .time_taken_ms = clock_monotonic_ms() - x->started_ms,
     };
     if (client_is_gone && (record.win32 == 0 || record.win32 == WIN32_ACCESS_DENIED))

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/headers.h"
 
-#include "base/clock.h"
 #include "core/client.h"
 #include "core/exchange.h"
 #include "core/header_edit.h"
@@ -19,8 +18,21 @@ static const struct str HOP_BY_HOP[] = {
     STR_INIT("Trailer"),    STR_INIT("Proxy-Authenticate"), STR_INIT("Proxy-Authorization"),
 };
 
+/* The lengths of those names: others need no comparison. */
+#define LENGTH(n) (UINT64_C(1) << (n))
+#define HOP_BY_HOP_LENGTHS \
+    (LENGTH(2) | LENGTH(7) | LENGTH(10) | LENGTH(16) | LENGTH(17) | LENGTH(18) | LENGTH(19))
+#define REPLACED_LENGTHS (LENGTH(4) | LENGTH(5) | LENGTH(6) | LENGTH(14))
+
+static bool may_be_one_of(struct str name, uint64_t lengths)
+{
+    return name.len < 64 && (lengths & LENGTH(name.len)) != 0;
+}
+
 bool headers_is_hop_by_hop(struct str name)
 {
+    if (!may_be_one_of(name, HOP_BY_HOP_LENGTHS))
+        return false;
     for (size_t i = 0; i < sizeof HOP_BY_HOP / sizeof HOP_BY_HOP[0]; i++) {
         if (str_equal_icase(name, HOP_BY_HOP[i]))
             return true;
@@ -38,6 +50,8 @@ static const struct str REPLACED[] = {
 
 static bool is_replaced(struct str name)
 {
+    if (!may_be_one_of(name, REPLACED_LENGTHS))
+        return false;
     for (size_t i = 0; i < sizeof REPLACED / sizeof REPLACED[0]; i++) {
         if (str_equal_icase(name, REPLACED[i]))
             return true;
@@ -72,9 +86,8 @@ static void add_framing(struct exchange *x, struct http_fields *fields)
     if (x->request.body.kind == HTTP_BODY_CHUNKED)
         http_fields_add(fields, &x->arena, STR("Transfer-Encoding"), STR("chunked"));
     else if (x->request.body.kind == HTTP_BODY_LENGTH)
-        http_fields_add(
-            fields, &x->arena, STR("Content-Length"),
-            arena_printf(&x->arena, "%llu", (unsigned long long)x->request.body.length));
+        http_fields_add(fields, &x->arena, STR("Content-Length"),
+                        arena_decimal(&x->arena, x->request.body.length));
 }
 
 /* RFC 9110 section 7.8: what the client offered was for us; of that, WebSocket alone goes on. */
@@ -86,14 +99,19 @@ static void add_upgrade(struct exchange *x, struct http_fields *fields)
     http_fields_add(fields, &x->arena, STR("Upgrade"), TUNNEL_PROTOCOL);
 }
 
+static struct str join(struct exchange *x, struct str first, struct str between, struct str last)
+{
+    const struct str parts[] = {first, between, last};
+    return arena_join(&x->arena, parts, sizeof parts / sizeof parts[0]);
+}
+
 static struct str via_value(struct exchange *x)
 {
     const struct http_field *before = http_fields_find(&x->upstream_fields, STR("Via"));
-    const char *version = x->request.minor == 0 ? "1.0" : "1.1";
+    struct str ours = x->request.minor == 0 ? STR("1.0 mtls-proxy") : STR("1.1 mtls-proxy");
     if (before == NULL)
-        return arena_printf(&x->arena, "%s mtls-proxy", version);
-    struct str joined =
-        arena_printf(&x->arena, "%.*s, %s mtls-proxy", STR_ARG(before->value), version);
+        return ours;
+    struct str joined = join(x, before->value, STR(", "), ours);
     (void)http_fields_remove(&x->upstream_fields, STR("Via"));
     return joined;
 }
@@ -127,21 +145,22 @@ static const struct verdict *shown_path(struct exchange *x)
     return x->is_forwarded ? x->forwarded.verdict : identity_path(x->client);
 }
 
-static void add_identity(struct exchange *x, const char *client_ip, struct http_fields *fields)
+static void add_identity(struct exchange *x, struct identity_facts facts,
+                         struct http_fields *fields)
 {
-    struct identity_facts facts = identity_of(x, client_ip);
     struct identity_cache *told = &x->client->told;
+    struct identity_renderings *all = x->engine->renderings;
     const struct verdict *verdict = shown_path(x);
     const struct http_fields *known =
-        x->is_forwarded ? NULL : identity_cache_find(told, &facts, verdict);
+        x->is_forwarded ? NULL : identity_cache_find(told, all, &facts, verdict);
     struct http_fields made = {0};
     if (known == NULL) {
         identity_chain(verdict, &x->arena, &facts.chain, &facts.chain_count);
         identity_headers_add_lasting(&facts, &x->arena, &made);
         known = &made;
         /* The connection of a proxy carries many clients: nothing there lasts. */
-        if (!x->is_forwarded)
-            identity_cache_add(told, &facts, verdict, &made);
+        if (!x->is_forwarded && x->engine->snapshot->config->performance.identity_cache)
+            identity_cache_add(told, all, &facts, verdict, &made);
     }
     for (size_t i = 0; i < known->count; i++)
         http_fields_add(fields, &x->arena, known->items[i].name, known->items[i].value);
@@ -184,13 +203,12 @@ static struct str forwarded_list(struct exchange *x, const char *client_ip)
     for (size_t i = 0; believes_forwarded(x) && i < x->request.fields.count; i++) {
         const struct http_field *field = &x->request.fields.items[i];
         if (str_equal_icase(field->name, STR("X-Forwarded-For")) && field->value.len > 0)
-            list = arena_printf(&x->arena, "%.*s%s%.*s", STR_ARG(list), list.len > 0 ? ", " : "",
-                                STR_ARG(field->value));
+            list = list.len == 0 ? field->value : join(x, list, STR(", "), field->value);
     }
     struct str last = forwarded_for(x, client_ip);
     if (list.len == 0)
         return last;
-    return arena_printf(&x->arena, "%.*s, %.*s", STR_ARG(list), STR_ARG(last));
+    return join(x, list, STR(", "), last);
 }
 
 static void add_forwarded(struct exchange *x, const char *client_ip, struct http_fields *fields)
@@ -224,7 +242,7 @@ static struct str target_of(struct exchange *x)
 {
     if (x->uri.query.len == 0)
         return x->upstream_path;
-    return arena_printf(&x->arena, "%.*s%.*s", STR_ARG(x->upstream_path), STR_ARG(x->uri.query));
+    return join(x, x->upstream_path, (struct str){NULL, 0}, x->uri.query);
 }
 
 void headers_for_upstream(struct exchange *x, struct str upstream_host)
@@ -250,9 +268,9 @@ void headers_for_upstream(struct exchange *x, struct str upstream_host)
     add_forwarded(x, client_ip.ptr, fields);
     if (x->place->config->forward.via)
         http_fields_add(fields, &x->arena, STR("Via"), via_value(x));
-    add_identity(x, client_ip.ptr, fields);
-    add_prefix(x, fields);
     struct identity_facts facts = identity_of(x, client_ip.ptr);
+    add_identity(x, facts, fields);
+    add_prefix(x, fields);
     header_edit_request(&x->place->config->request_headers, &facts, &x->arena, fields);
 }
 
@@ -295,9 +313,7 @@ void headers_for_client(struct exchange *x, const struct http_response *response
     header_edit_response(&x->place->config->response_headers, false, client_is_tls(x->client),
                          &x->arena, &x->response.fields);
     /* RFC 9110 section 6.6.1: a message without a date gets the time it was received. */
-    if (http_fields_find(&x->response.fields, STR("Date")) == NULL) {
-        char date[CLOCK_TEXT_SIZE];
+    if (http_fields_find(&x->response.fields, STR("Date")) == NULL)
         http_fields_add(&x->response.fields, &x->arena, STR("Date"),
-                        arena_copy(&x->arena, clock_format_http(clock_wall_s(), date)));
-    }
+                        arena_copy(&x->arena, engine_date(x->engine)));
 }

@@ -14,8 +14,8 @@
 #include "core/snapshot.h"
 #include "tls/tls_transport.h"
 
-/* Certificates remembered; with what OpenSSL decodes of them some 6 KiB each. */
-#define KNOWN_CERTS 4096
+/* Sets of identity headers remembered, 1 to 2 KiB each with one certificate in it. */
+#define KNOWN_RENDERINGS 1024
 
 static X509 *find_der(void *arg, const unsigned char *der, size_t len)
 {
@@ -27,11 +27,18 @@ static X509 *find_sha256(void *arg, const unsigned char sha256[32])
     return cert_table_find_sha256(arg, sha256);
 }
 
+static const unsigned char *find_encoding(void *arg, const X509 *x509, size_t *ret_len)
+{
+    return cert_table_find_encoding(arg, x509, ret_len);
+}
+
 void identity_start(struct engine *engine)
 {
-    bool is_wanted = engine->snapshot->config->performance.intern_certificates;
-    engine->certs = cert_table_new(KNOWN_CERTS);
-    engine->intern = (struct tls_intern_table){find_der, find_sha256, engine->certs};
+    const struct config_performance *performance = &engine->snapshot->config->performance;
+    bool is_wanted = performance->intern_certificates && performance->certificate_table > 0;
+    engine->certs = cert_table_new((size_t)performance->certificate_table);
+    engine->intern = (struct tls_intern_table){find_der, find_sha256, find_encoding, engine->certs};
+    engine->renderings = identity_renderings_new(KNOWN_RENDERINGS);
     tls_intern_use(&engine->intern, is_wanted);
     if (is_wanted && !tls_intern_is_effective())
         log_info("tls.intern", "effective=no");
@@ -40,6 +47,7 @@ void identity_start(struct engine *engine)
 void identity_stop(struct engine *engine)
 {
     tls_intern_use(NULL, false);
+    identity_renderings_free(engine->renderings);
     cert_table_free(engine->certs);
 }
 

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "auth/cert_map.h"
 #include "auth/client_cert.h"
 #include "auth/trust_store.h"
 #include "auth/verdict.h"
@@ -32,6 +33,7 @@ struct identity {            /* start from {0} */
     int64_t valid_until;             /* seconds since 1970 */
     unsigned char revocation[TRUST_EPOCH_SIZE]; /* the generation it was reached under */
     bool is_judged;
+    struct cert_map_memo mapped; /* of the leaf */
 };
 
 /* The certificates an engine remembers, and the TLS layer's way to them; once each. */

@@ -61,20 +61,29 @@ void identity_headers_add(const struct identity_facts *facts, struct arena *aren
 struct str identity_template(const struct identity_facts *facts, struct str template_text,
                              struct arena *arena);
 
-/* The lasting fields of a connection, made once. Start from {0}. */
+/* Lasting fields, made once for all connections of a client; one an engine, not thread-safe. Holds
+ * at most max; the least recently used goes first. */
+struct identity_renderings;
+struct identity_renderings *identity_renderings_new(size_t max);
+/* NULL is allowed; what connections hold lives on. */
+void identity_renderings_free(struct identity_renderings *all);
+
+/* Those that one connection uses; what it points to is the same for its whole life. Start from
+ * {0}. */
 struct identity_cache {
-    struct identity_cached *entries; /* owned */
+    struct identity_rendering **entries; /* owned; references */
     size_t count;
 };
-/* NULL: not known yet. The texts of the fields live until identity_cache_clear(), the list
- * itself until the next identity_cache_add(). */
-const struct http_fields *identity_cache_find(const struct identity_cache *cache,
+/* NULL: not known yet. The fields live until identity_cache_clear(). */
+const struct http_fields *identity_cache_find(struct identity_cache *cache,
+                                              struct identity_renderings *all,
                                               const struct identity_facts *facts,
                                               const struct verdict *verdict);
-/* Copies the fields; does nothing once the cache is full. The verdict (from the verdict cache, or
- * NULL) and the leaf are what the fields were made from. */
-void identity_cache_add(struct identity_cache *cache, const struct identity_facts *facts,
-                        const struct verdict *verdict, const struct http_fields *fields);
+/* Copies the fields, which were not found; does nothing once the cache is full. The verdict (from
+ * the verdict cache, or NULL) and the leaf are what the fields were made from. */
+void identity_cache_add(struct identity_cache *cache, struct identity_renderings *all,
+                        const struct identity_facts *facts, const struct verdict *verdict,
+                        const struct http_fields *fields);
 void identity_cache_clear(struct identity_cache *cache);
 
 #endif

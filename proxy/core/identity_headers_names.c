@@ -46,18 +46,18 @@ static const char *const KNOWN_NAMES[] = {
 
 /* Every name that begins like this as well: the presets, the variants that other set-ups of the
  * same proxies send, and what they may send one day. */
-static const char *const KNOWN_FAMILIES[] = {
-    "client-cert",             /* rfc9440 */
-    "x-arr-",                  /* iis-arr, Azure App Service */
-    "x-forwarded-client-cert", /* xfcc */
-    "ssl-client-",             /* apache, ingress-nginx */
-    "x-ssl-",                  /* nginx, haproxy */
-    "x-client-cert",
-    "x-client-verify",
-    "x-client-dn",
-    "x-forwarded-tls-", /* traefik */
-    "x-forwarded-ssl",
-    "x-amzn-mtls-", /* aws-alb */
+static const struct str KNOWN_FAMILIES[] = {
+    STR_INIT("client-cert"),             /* rfc9440 */
+    STR_INIT("x-arr-"),                  /* iis-arr, Azure App Service */
+    STR_INIT("x-forwarded-client-cert"), /* xfcc */
+    STR_INIT("ssl-client-"),             /* apache, ingress-nginx */
+    STR_INIT("x-ssl-"),                  /* nginx, haproxy */
+    STR_INIT("x-client-cert"),
+    STR_INIT("x-client-verify"),
+    STR_INIT("x-client-dn"),
+    STR_INIT("x-forwarded-tls-"), /* traefik */
+    STR_INIT("x-forwarded-ssl"),
+    STR_INIT("x-amzn-mtls-"), /* aws-alb */
 };
 
 #define NAME_MAX_LEN ((size_t)256)
@@ -69,7 +69,8 @@ struct name_entry {
 };
 struct identity_names {
     struct name_entry *table;
-    uint64_t lengths[NAME_MAX_LEN / 64]; /* which lengths occur: most names end here */
+    uint32_t families;               /* initials of families, as bits */
+    uint32_t initials[NAME_MAX_LEN]; /* of names, by length: nearly every other name ends here */
 };
 
 /* One spelling for all that a backend might fold together. RFC 3875 section 4.1.18 maps '-' to '_';
@@ -85,17 +86,24 @@ static void fold(struct str name, char *out)
 static bool is_of_family(struct str folded)
 {
     for (size_t i = 0; i < sizeof KNOWN_FAMILIES / sizeof KNOWN_FAMILIES[0]; i++) {
-        if (str_starts_with(folded, str_of(KNOWN_FAMILIES[i])))
+        if (str_starts_with(folded, KNOWN_FAMILIES[i]))
             return true;
     }
     return false;
+}
+
+/* One for each letter, one for whatever else a name begins with: what folds to the same character
+ * has the same bit. */
+static uint32_t initial_bit(char c)
+{
+    return UINT32_C(1) << (ascii_is_alpha(c) ? ascii_lower(c) - 'a' : 26);
 }
 
 static void add_name(struct identity_names *names, struct str name)
 {
     char folded[NAME_MAX_LEN];
     struct name_entry *entry = NULL;
-    if (name.len >= NAME_MAX_LEN)
+    if (name.len == 0 || name.len >= NAME_MAX_LEN)
         return;
     fold(name, folded);
     HASH_FIND(hh, names->table, folded, name.len, entry);
@@ -105,7 +113,7 @@ static void add_name(struct identity_names *names, struct str name)
     entry->len = name.len;
     memcpy(entry->text, folded, name.len);
     HASH_ADD_KEYPTR(hh, names->table, entry->text, entry->len, entry);
-    names->lengths[name.len / 64] |= UINT64_C(1) << (name.len % 64);
+    names->initials[name.len] |= initial_bit(folded[0]);
 }
 
 static void add_forward(struct identity_names *names, const struct config_forward *forward)
@@ -119,6 +127,8 @@ struct identity_names *identity_names_new(const struct config *config)
     struct identity_names *names = xcalloc(1, sizeof *names);
     for (size_t i = 0; i < sizeof KNOWN_NAMES / sizeof KNOWN_NAMES[0]; i++)
         add_name(names, str_of(KNOWN_NAMES[i]));
+    for (size_t i = 0; i < sizeof KNOWN_FAMILIES / sizeof KNOWN_FAMILIES[0]; i++)
+        names->families |= initial_bit(KNOWN_FAMILIES[i].ptr[0]);
     for (size_t i = 0; i < config->site_count; i++) {
         const struct config_site *site = &config->sites[i];
         add_forward(names, &site->access.forward);
@@ -141,7 +151,15 @@ void identity_names_free(struct identity_names *names)
     free(names);
 }
 
-bool identity_names_contain(const struct identity_names *names, struct str name)
+static bool is_possible(const struct identity_names *names, struct str name)
+{
+    if (name.len == 0)
+        return false;
+    uint32_t known = name.len < NAME_MAX_LEN ? names->initials[name.len] : 0;
+    return ((known | names->families) & initial_bit(name.ptr[0])) != 0;
+}
+
+static bool contain_folded(const struct identity_names *names, struct str name)
 {
     char folded[NAME_MAX_LEN];
     const struct name_entry *entry = NULL;
@@ -151,8 +169,11 @@ bool identity_names_contain(const struct identity_names *names, struct str name)
         return true;
     if (len < name.len)
         return false;
-    if ((names->lengths[name.len / 64] & (UINT64_C(1) << (name.len % 64))) == 0)
-        return false;
     HASH_FIND(hh, names->table, folded, name.len, entry);
     return entry != NULL;
+}
+
+bool identity_names_contain(const struct identity_names *names, struct str name)
+{
+    return is_possible(names, name) && contain_folded(names, name);
 }

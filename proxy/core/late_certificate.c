@@ -184,7 +184,7 @@ static void wait_for_answer(struct client *client)
         resume(client);
     else if (client->saw_eof)
         give_up(client, "the client closed instead of an answer");
-    else if (!stream_has_room(&client->stream))
+    else if (stream_input(&client->stream).len >= BUF_SIZE)
         give_up(client, "too much came before the answer");
 }
 

@@ -131,7 +131,7 @@ static void answer(struct exchange *x, unsigned status, struct text *location)
     http_fields_add(fields, &x->arena, STR("Content-Type"), STR("text/html; charset=utf-8"));
     if (!has_body)
         http_fields_add(fields, &x->arena, STR("Content-Length"),
-                        arena_printf(&x->arena, "%zu", body.len));
+                        arena_decimal(&x->arena, body.len));
     exchange_answer(x, body);
 }
 

@@ -31,8 +31,10 @@ bool rewrite_path(const struct config_rewrite *config, bool is_case_sensitive, s
         if (looks_like_authority(made.path))
             return false;
     }
-    if (add.len > 0)
-        made.path = arena_printf(arena, "%.*s%.*s", STR_ARG(add), STR_ARG(made.path));
+    if (add.len > 0) {
+        const struct str parts[] = {add, made.path};
+        made.path = arena_join(arena, parts, sizeof parts / sizeof parts[0]);
+    }
     *ret_rewritten = made;
     return true;
 }

@@ -143,11 +143,17 @@ static void close_gone(struct upstream_server *server, const struct resolved *re
     }
 }
 
-bool upstream_resolve_refresh(struct upstream_server *server)
+static bool is_news(const struct upstream_server *server)
+{
+    const struct resolve_slot *slot = server->config->resolved;
+    return slot != NULL &&
+           atomic_load_explicit(&slot->version, memory_order_relaxed) != server->resolved_seen;
+}
+
+static bool take_over(struct upstream_server *server)
 {
     struct resolved resolved;
-    if (server->config->resolved == NULL ||
-        !resolve_slot_read(server->config->resolved, &server->resolved_seen, &resolved))
+    if (!resolve_slot_read(server->config->resolved, &server->resolved_seen, &resolved))
         return false;
     size_t count = (size_t)resolved.count;
     struct upstream_addr *addrs = xcalloc(count, sizeof *addrs);
@@ -161,4 +167,10 @@ bool upstream_resolve_refresh(struct upstream_server *server)
     server->resolve_error = (int)resolved.error;
     close_gone(server, &resolved);
     return true;
+}
+
+bool upstream_resolve_refresh(struct upstream_server *server)
+{
+    /* Nearly never; the room for the addresses is kept off the way of every request. */
+    return is_news(server) && take_over(server);
 }

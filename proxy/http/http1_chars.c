@@ -29,6 +29,13 @@ const unsigned char http1_char_classes[256] = {
 size_t http1_span(struct str s, enum http1_char_class wanted)
 {
     size_t i = 0;
+    for (; s.len - i >= 4; i += 4) {
+        if ((http1_char_classes[(unsigned char)s.ptr[i]] &
+             http1_char_classes[(unsigned char)s.ptr[i + 1]] &
+             http1_char_classes[(unsigned char)s.ptr[i + 2]] &
+             http1_char_classes[(unsigned char)s.ptr[i + 3]] & (unsigned)wanted) == 0)
+            break;
+    }
     while (i < s.len && http1_char_is(s.ptr[i], wanted))
         i++;
     return i;
@@ -56,18 +63,85 @@ static bool is_control(char c)
     return (unsigned char)c < 0x20 || c == 0x7f;
 }
 
+/* The first byte in memory lowest. */
+static uint64_t load_word(const char *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
+    return word;
+}
+
+/* Offset of the first control character in eight bytes; 8: none. */
+static size_t control_in_8(const char *bytes)
+{
+    uint64_t bits = control_bits(load_word(bytes));
+    /* Borrows go up only: the lowest hit is a real one. */
+    return bits == 0 ? 8 : (unsigned)__builtin_ctzll(bits) / 8;
+}
+
+/* What the compiler has vector instructions for, whatever the machine. */
+typedef unsigned char bytes16 __attribute__((vector_size(16)));
+
+static bool has_control_in_16(const char *bytes)
+{
+    bytes16 block;
+    uint64_t halves[2];
+    memcpy(&block, bytes, sizeof block);
+    bytes16 hits = (bytes16)((block < 0x20) | (block == 0x7f));
+    memcpy(halves, &hits, sizeof halves);
+    return (halves[0] | halves[1]) != 0;
+}
+
 size_t http1_find_control(struct str s)
 {
     size_t i = 0;
-    for (; s.len - i >= sizeof(uint64_t); i += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, s.ptr + i, sizeof word);
-        if (control_bits(word) != 0)
-            break;
+    while (s.len - i >= 16 && !has_control_in_16(s.ptr + i))
+        i += 16;
+    for (; s.len - i >= 8; i += 8) {
+        size_t at = control_in_8(s.ptr + i);
+        if (at < 8)
+            return i + at;
     }
+    if (i < s.len && s.len >= 8) /* the last bytes, together with some that are known to be none */
+        return s.len - 8 + control_in_8(s.ptr + s.len - 8);
     while (i < s.len && !is_control(s.ptr[i]))
         i++;
     return i;
+}
+
+/* Each block adds at most one to each of the sixteen sums, which are bytes. */
+#define BLOCKS_MAX 255
+
+static size_t count_ends_in_blocks(const char *bytes, size_t blocks)
+{
+    bytes16 sums = {0};
+    size_t sum = 0;
+    for (size_t i = 0; i < blocks; i++) {
+        bytes16 block;
+        memcpy(&block, bytes + i * sizeof block, sizeof block);
+        /* A comparison that holds gives 255, which is minus one. */
+        sums -= (bytes16)((block == '\r') | (block == '\n') | (block == 0));
+    }
+    for (size_t i = 0; i < sizeof sums; i++)
+        sum += sums[i];
+    return sum;
+}
+
+size_t http1_count_ends(struct str s)
+{
+    size_t count = 0;
+    while (s.len >= sizeof(bytes16)) {
+        size_t blocks = s.len / sizeof(bytes16);
+        blocks = blocks < BLOCKS_MAX ? blocks : BLOCKS_MAX;
+        count += count_ends_in_blocks(s.ptr, blocks);
+        s = str_skip(s, blocks * sizeof(bytes16));
+    }
+    for (size_t i = 0; i < s.len; i++)
+        count += s.ptr[i] == '\r' || s.ptr[i] == '\n' || s.ptr[i] == '\0';
+    return count;
 }
 
 static bool letters_spell(struct str name, struct str lower_word)

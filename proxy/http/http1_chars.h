@@ -30,6 +30,8 @@ static inline bool http1_char_is(char c, enum http1_char_class wanted)
 size_t http1_span(struct str s, enum http1_char_class wanted);
 /* Offset of the first byte below 0x20 or equal to 0x7f, or s.len; HTAB counts. */
 size_t http1_find_control(struct str s);
+/* How many bytes are CR, LF or NUL: what could end a line, or a text. */
+size_t http1_count_ends(struct str s);
 /* True when s is not empty and all its bytes are of that class. */
 bool http1_is_all(struct str s, enum http1_char_class wanted);
 /* True for a name other than the two itself whose letters alone spell Content-Length or

@@ -25,7 +25,7 @@ bool http_method_is_idempotent(enum http_method method)
     return false;
 }
 
-static void grow(struct http_fields *fields, struct arena *arena)
+void http_fields_grow(struct http_fields *fields, struct arena *arena)
 {
     size_t capacity = fields->capacity == 0 ? FIRST_CAPACITY : fields->capacity * 2;
     struct http_field *items = arena_alloc(arena, capacity * sizeof *items);
@@ -33,14 +33,6 @@ static void grow(struct http_fields *fields, struct arena *arena)
         memcpy(items, fields->items, fields->count * sizeof *items);
     fields->items = items;
     fields->capacity = capacity;
-}
-
-void http_fields_add(struct http_fields *fields, struct arena *arena, struct str name,
-                     struct str value)
-{
-    if (fields->count == fields->capacity)
-        grow(fields, arena);
-    fields->items[fields->count++] = (struct http_field){name, value};
 }
 
 const struct http_field *http_fields_find(const struct http_fields *fields, struct str name)

@@ -41,8 +41,15 @@ struct http_fields { /* start from {0}; storage in the arena */
     size_t capacity;
 };
 
-void http_fields_add(struct http_fields *fields, struct arena *arena, struct str name,
-                     struct str value);
+/* Makes room for one more. */
+void http_fields_grow(struct http_fields *fields, struct arena *arena);
+static inline void http_fields_add(struct http_fields *fields, struct arena *arena, struct str name,
+                                   struct str value)
+{
+    if (fields->count == fields->capacity)
+        http_fields_grow(fields, arena);
+    fields->items[fields->count++] = (struct http_field){name, value};
+}
 /* The first field of that name (ASCII case-insensitive), or NULL. */
 const struct http_field *http_fields_find(const struct http_fields *fields, struct str name);
 /* Removes every field of that name; returns how many there were. */

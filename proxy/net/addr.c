@@ -68,6 +68,17 @@ bool addr_from_unix(const char *path, struct addr *ret_addr)
     return true;
 }
 
+/* inet_ntop() formats with printf, and this is part of every request. */
+static void put_ipv4(const struct sockaddr_in *in, char *at)
+{
+    uint32_t host = ntohl(in->sin_addr.s_addr);
+    for (unsigned shift = 32; shift > 0;) {
+        shift -= 8;
+        at = str_put_decimal(at, host >> shift & 255);
+        *at++ = shift > 0 ? '.' : '\0';
+    }
+}
+
 const char *addr_format(const struct addr *addr, char ret_text[ADDR_TEXT_SIZE])
 {
     char host[ADDR_TEXT_SIZE];
@@ -92,7 +103,7 @@ const char *addr_format_host(const struct addr *addr, char ret_text[ADDR_TEXT_SI
     ret_text[0] = '\0';
     switch (addr->storage.ss_family) {
     case AF_INET:
-        (void)inet_ntop(AF_INET, &as_in(addr)->sin_addr, ret_text, ADDR_TEXT_SIZE);
+        put_ipv4(as_in(addr), ret_text);
         break;
     case AF_INET6:
         (void)inet_ntop(AF_INET6, &as_in6(addr)->sin6_addr, ret_text, ADDR_TEXT_SIZE);

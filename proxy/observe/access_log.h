@@ -81,6 +81,8 @@ struct access_log *access_log_new(int fd, unsigned fields, bool crlf);
 void access_log_free(struct access_log *log); /* flushes */
 /* W3C lines are written until another format is set. */
 void access_log_set_format(struct access_log *log, enum config_access_format format);
+/* False: access_log_write() would do nothing. */
+bool access_log_is_on(const struct access_log *log);
 /* Buffers the line; writes the buffer out when 64 KiB are full. To a pipe, terminal or socket,
  * whose other writers are the other workers, lines leave in pieces of PIPE_BUF, which do not mix; a
  * longer line is shortened by cutting its texts. */

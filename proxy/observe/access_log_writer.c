@@ -132,6 +132,11 @@ static void add_line(struct access_log *log, const struct access_record *record,
     }
 }
 
+bool access_log_is_on(const struct access_log *log)
+{
+    return log->fd >= 0;
+}
+
 void access_log_write(struct access_log *log, const struct access_record *record)
 {
     if (log->fd < 0)

@@ -115,7 +115,7 @@ static ssize_t receive(struct tls_bio *bio, char *bytes, size_t size)
         parts[1] = (struct iovec){ahead->bytes, ahead->size};
     ssize_t len;
     do {
-        len = readv(bio->fd, parts, ahead != NULL ? 2 : 1);
+        len = ahead != NULL ? readv(bio->fd, parts, 2) : recv(bio->fd, bytes, size, 0);
     } while (len < 0 && errno == EINTR);
     if (len <= 0 || (size_t)len <= size) {
         buf_release(bio->pool, ahead);

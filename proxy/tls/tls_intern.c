@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/asn1t.h>
 #include <openssl/err.h>
@@ -54,8 +55,18 @@ static void on_free(ASN1_VALUE **value, const ASN1_ITEM *item)
 static int on_encode(const ASN1_VALUE **value, unsigned char **out, const ASN1_ITEM *item, int tag,
                      int aclass)
 {
+    size_t len = 0;
+    const unsigned char *known = NULL;
     (void)item;
-    return ASN1_item_ex_i2d(value, out, real_item(), tag, aclass);
+    if (is_in_handshake && tag == -1)
+        known = current_table->find_encoding(current_table->arg, (const X509 *)*value, &len);
+    if (known == NULL || len > INT_MAX)
+        return ASN1_item_ex_i2d(value, out, real_item(), tag, aclass);
+    if (out != NULL) {
+        memcpy(*out, known, len);
+        *out += len;
+    }
+    return (int)len;
 }
 
 /* Bytes of the SEQUENCE that starts here; 0: none, or one that libcrypto is to judge. */

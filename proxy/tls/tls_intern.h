@@ -1,10 +1,11 @@
-/* tls_intern.h - certificates that are decoded once, not once a connection.
+/* tls_intern.h - certificates that are decoded and encoded once, not once a connection.
  *
  * Half the work of a handshake with client certificates is decoding the public keys in them: when
  * they arrive, and again whenever a session with one in it becomes a ticket or comes back from one.
  * All of it goes through libcrypto's template of a certificate, the symbol X509_it, which this
  * program defines itself: during a handshake it is asked for a certificate it knows, byte for byte,
- * and takes a reference instead. Everything else goes on to libcrypto's own template. What is known
+ * and takes a reference instead; and the bytes of one that it knows, for a ticket, are copied, not
+ * put together twice over. Everything else goes on to libcrypto's own template. What is known
  * is decided by the owner of the table; nothing here adds to it. If the linker bound the symbol
  * elsewhere, everything works as before, only slower.
  *
@@ -23,6 +24,8 @@ struct tls_intern_table {
     /* The certificate with exactly this encoding, or this SHA-256; NULL: not known. Borrowed. */
     X509 *(*find_der)(void *arg, const unsigned char *der, size_t len);
     X509 *(*find_sha256)(void *arg, const unsigned char sha256[32]);
+    /* The encoding of this very object, borrowed; NULL: not known. */
+    const unsigned char *(*find_encoding)(void *arg, const X509 *x509, size_t *ret_len);
     void *arg;
 };
 

@@ -21,5 +21,16 @@ $(BENCH_TOOLS): $(LIB)
 	@echo "LD  $@"
 	$(V)$(CC) $(CFLAGS) $(LDHARDEN) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
 
-.PHONY: bench-tools
+# Microbenchmarks: scripts/bench --micro counts their instructions.
+MICRO := $(BUILD)/bench/micro
+$(MICRO): $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/bench/micro*.c)) \
+        $(BUILD)/obj/tests/unit/auth/make_cert.o $(LIB)
+	@mkdir -p $(@D)
+	@echo "LD  $@"
+	$(V)$(CC) $(CFLAGS) $(LDHARDEN) -o $@ $^ $(LDLIBS)
+build-tests: $(MICRO)
+integration: $(MICRO)
+
+.PHONY: bench-tools bench-micro
+bench-micro: $(MICRO)
 bench-tools: $(BENCH_TOOLS) $(BUILD)/bench/bench_verdict $(BIN)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import machine
+import micro
 import report
 import rows
 import scale
@@ -27,7 +28,12 @@ def parse_arguments():
     parser.add_argument("--rows", help="some rows only, e.g. 1,4,8d")
     parser.add_argument("--quick", action="store_true", help="few and short rounds: a rough idea")
     parser.add_argument("--ours-only", action="store_true", help="without nginx and HAProxy")
-    parser.add_argument("--before", metavar="PROGRAM", help="also compare with another mtls-proxy")
+    parser.add_argument("--micro", action="store_true", help="instructions of single operations")
+    parser.add_argument("--levers", action="store_true", help="--micro: what each saves, instead")
+    parser.add_argument(
+        "--before", metavar="PROGRAM",
+        help="also compare with another mtls-proxy; --micro: with that program or tree alone",
+    )  # fmt: skip
     parser.add_argument("--scale", action="store_true", help="what must not grow, instead")
     parser.add_argument("--write", action="store_true", help="put the table into the document")
     return parser.parse_args()
@@ -105,6 +111,8 @@ def chain_search(tools):
 
 def main():
     arguments = parse_arguments()
+    if arguments.micro:
+        return micro.main(arguments, DOCUMENT)
     work = os.path.join(TOP, "build", "bench")
     tools = os.path.join(TOP, "build", "release", "bench")
     os.makedirs(work, exist_ok=True)

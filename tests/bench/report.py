@@ -6,7 +6,7 @@ import statistics
 import rows
 
 OURS = "mtls-proxy"
-TEXT_COLUMNS = ("row", "what", "unit", "operation", "with", "configuration")
+TEXT_COLUMNS = ("row", "what", "unit", "operation", "with", "configuration", "case", "")
 
 
 def number(value):

@@ -93,6 +93,7 @@ server.on('upgrade', (request, socket, head) => {
     socket.on('end', () => socket.end());
     socket.on('error', () => {});
 });
+server.keepAliveTimeout = 0;  // else it may close while the next request is on its way
 server.listen(Number(port), '127.0.0.1');
 """
 

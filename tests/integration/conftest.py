@@ -13,8 +13,18 @@ import upstream as upstream_module
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "lever(name, ...): needs these, see proxy.LEVERS")
     if not os.access(proxy_module.BINARY, os.X_OK):
         raise pytest.UsageError(f"no program at {proxy_module.BINARY}: run make first")
+
+
+def pytest_runtest_setup(item):
+    """A test of what a lever does cannot pass without it; every other one has to."""
+    for mark in item.iter_markers("lever"):
+        for name in mark.args:
+            assert name in proxy_module.LEVERS
+            if name in proxy_module.WITHOUT:
+                pytest.skip(f"is about {name}, which is switched off")
 
 
 @pytest.fixture(scope="session")

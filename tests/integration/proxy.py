@@ -18,6 +18,23 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BINARY = os.environ.get("MTLS_PROXY_BIN", os.path.join(TOP, "build", "release", "mtls-proxy"))
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|runtime error:|SUMMARY: \w+Sanitizer|"
                        r"Assertion .* failed|\*\*\* stack smashing")
+# What makes things cheaper and can be switched off: (table, key, value). MTLS_PROXY_WITHOUT names
+# some, or `all`; every configuration that does not set such a key itself gets it then.
+LEVERS = {
+    "verdict_cache": ("performance", "verdict_cache", 0),
+    "certificate_table": ("performance", "certificate_table", 0),
+    "intern_certificates": ("performance", "intern_certificates", False),
+    "identity_cache": ("performance", "identity_cache", False),
+    "check_stores_at_load": ("performance", "check_stores_at_load", False),
+    "free_buffers": ("performance", "free_buffers", 0),
+    "handover": ("performance", "handover", False),
+    "session_store": ("sessions", "store", 0),
+    "tickets": ("sessions", "tickets", "off"),
+}
+WITHOUT = [name for name in os.environ.get("MTLS_PROXY_WITHOUT", "").split(",") if name]
+if WITHOUT == ["all"]:
+    WITHOUT = list(LEVERS)
+assert set(WITHOUT) <= set(LEVERS), f"MTLS_PROXY_WITHOUT: {WITHOUT}; there are {list(LEVERS)}"
 DEFAULT_FIELDS = ("date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip "
                   "cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken")
 
@@ -38,16 +55,22 @@ def site(basics, **changes):
     return {key: value for key, value in made.items() if value is not ...}
 
 
+_handed_out = set()
+
+
 def free_port():
-    """A port that is free and that the kernel does not hand out by itself meanwhile."""
+    """A port that is free, that the kernel does not hand out by itself meanwhile, and that nobody
+    else in this run was given."""
     while True:
         port = random.randint(20000, 30000)
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        if port not in _handed_out:
+            _handed_out.add(port)
+            return port
 
 
 def share(sites):
@@ -62,6 +85,19 @@ def share(sites):
         one["bindings"] = [chosen.get(url, url) for url in one["bindings"]]
 
 
+def switch_off(config):
+    """The levers of MTLS_PROXY_WITHOUT, in a configuration as a dict or as YAML text."""
+    off = {}
+    for table, key, value in (LEVERS[name] for name in WITHOUT):
+        off.setdefault(table, {})[key] = value
+    if isinstance(config, str):
+        return config + "".join(f"\n{table}: {json.dumps(keys)}\n" for table, keys in off.items()
+                                if not re.search(rf"^{table}:", config, re.MULTILINE))
+    for table, keys in off.items():
+        config[table] = {**keys, **config.get(table, {})}
+    return config
+
+
 def configuration(*sites, **top):
     share(sites)
     made = {
@@ -73,7 +109,7 @@ def configuration(*sites, **top):
         "sites": list(sites),
     }
     made.update(top)
-    return made
+    return switch_off(made)
 
 
 def run(*arguments, stdin=None, deadline=DEADLINE, cwd=None):
@@ -121,6 +157,7 @@ class Proxy:
 
     def configure(self, config):
         """Writes the configuration (YAML text, or a dict); reload() makes it count."""
+        config = switch_off(config if isinstance(config, str) else dict(config))
         text = config if isinstance(config, str) else json.dumps(config, indent=2)
         with open(self.config_path, "w", encoding="utf-8") as out:
             out.write(text + "\n")

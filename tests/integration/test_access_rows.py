@@ -82,9 +82,8 @@ def identities(basics):
             DENY: issue("CN=dan, OU=Denied")}
 
 
-def make_site(basics, identities, when, connection):
-    crl = basics.text("rows.crl", basics.issuing.crl([identities[GONE]]))
-    root_crl = basics.text("rows-root.crl", basics.root.crl())
+def make_site(basics, when, connection):
+    crl, root_crl = basics.path("rows.crl"), basics.path("rows-root.crl")
     rules = [{"field": "subject", "subfield": "OU", "match": "Denied"}]
     made = site(basics, name=f"{when} {connection}", **NONE, negotiate_client_certificate=when,
                 trust={"revocation": {"crls": [crl, root_crl]}}, anonymous=True,
@@ -102,9 +101,12 @@ def make_site(basics, identities, when, connection):
 def proxies(basics, identities):
     """One for each way to ask and each strength: the bindings of a site have ports of their own."""
     running = {}
+    # Once: a proxy that runs watches its files.
+    basics.text("rows.crl", basics.issuing.crl([identities[GONE]]))
+    basics.text("rows-root.crl", basics.root.crl())
     try:
         for when, connection in itertools.product(("handshake", "late"), (STRONG, WEAK)):
-            made = make_site(basics, identities, when, connection)
+            made = make_site(basics, when, connection)
             running[when, connection] = Proxy(configuration(made))
         yield running
     finally:

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 import tlsclient
-from events import Lines
+from events import DEADLINE, Lines
 from proxy import BINARY, Proxy, configuration, run, site
 
 COMMANDS = ["run", "check", "explain", "init", "echo", "version"]
@@ -277,7 +277,7 @@ def test_echo_stands_alone():
         line = errors.wait(pattern.search) or out.wait(pattern.search)
         assert line, errors.text()
         with socket.create_connection(("127.0.0.1", int(pattern.search(line).group(1))),
-                                      timeout=20) as sock:
+                                      timeout=DEADLINE) as sock:
             client = tlsclient.Connection(sock)
             answer = client.request("POST", "/x?y", [("Accept", "application/json"),
                                                      ("X-Own", "1")], b"body")
@@ -288,7 +288,7 @@ def test_echo_stands_alone():
         assert ["X-Own", "1"] in told["headers"]
     finally:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(DEADLINE) == 0
 
 
 def test_echo_inside_the_proxy(start, basics):

@@ -76,8 +76,8 @@ def test_own_pages_by_substatus_and_status(start, basics, page):
     answer = tlsclient.fetch(proxy, "/", identity=basics.outsider,
                              headers=[("Accept", "application/json")])
     assert answer.header("content-type") == "text/plain; charset=utf-8"
-    lines = [proxy_module.fields_of(line) for line in proxy.errors.lines if "access.refused" in line]
-    assert answer.body.decode() == "no: " + lines[-1]["id"]
+    refusal = proxy_module.fields_of(proxy.event("access.refused", count=2))
+    assert answer.body.decode() == "no: " + refusal["id"]
     answer = tlsclient.fetch(proxy, "/", identity=basics.alice)
     assert (answer.status, answer.body) == (502, b"{}")
     assert answer.header("content-type") == "application/json"

@@ -45,12 +45,12 @@ def connect(proxy, header, scheme="https", identity=None, pieces=1):
 @pytest.fixture
 def front(start, basics):
     def begin(networks=("127.0.0.0/8",), **trusted):
-        changes = trusted.pop("site", {})
+        changes, timeouts = trusted.pop("site", {}), trusted.pop("timeouts", {})
         made = {"client_certificate": "accept", "bindings": BOTH,
                 "forward": {"headers": {"X-Ip": "{client_ip}"}}}
         made.update(changes)
         return start(site(basics, **made), trusted_proxies={"networks": list(networks), **trusted},
-                     timeouts={"handshake": "1s"})
+                     timeouts=timeouts)
     return begin
 
 
@@ -148,7 +148,7 @@ def test_a_wrong_header_closes(front, header):
 @pytest.mark.parametrize("part", [b"PROXY TC", SIGNATURE + b"\x21\x11\x00\x0cabc", b"P", b""])
 def test_half_a_header_does_not_wait_for_ever(front, scheme, part):
     """Within timeouts.handshake, without spinning; and a peer that leaves is noticed at once."""
-    proxy = front(proxy_protocol="require")
+    proxy = front(proxy_protocol="require", timeouts={"handshake": "1s"})
     with tlsclient.Connection(tlsclient.tcp(proxy, scheme)) as client:
         client.send(part)
         before = cpu_ticks(proxy)

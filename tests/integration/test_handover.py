@@ -32,7 +32,8 @@ def begin(basics, start):
     def made(suite=None, top=None, **changes):
         if suite:
             changes["tls"] = {"ciphersuites": suite}
-        return start(site(basics, **changes), **{"log": LOG, **(top or {})})
+        top = {"log": LOG, "performance": {"handover": True}, **(top or {})}
+        return start(site(basics, **changes), **top)
     return made
 
 

@@ -13,7 +13,7 @@ import pytest
 
 import tlsclient
 from hostile.corpus import CASES
-from hostile.runner import Backend, run_case
+from hostile.runner import PATIENCE, Backend, run_case
 from proxy import Proxy, configuration, site
 
 LIMITS = {"target_bytes": "2k", "header_bytes": "8k", "header_count": 50, "body_bytes": "64k"}
@@ -33,7 +33,7 @@ def recorder():
 def proxy(basics, recorder):
     made = site(basics, upstream=recorder.url, mapping=MAPPING,
                 forward={"identity": IDENTITY, "headers": {"X-Remote-User": "{user}"}})
-    timeouts = {"header": "1s", "body": "1s", "idle": "2s"}
+    timeouts = {"header": "5s", "body": "5s", "idle": "5s"}
     with Proxy(configuration(made, limits=LIMITS, timeouts=timeouts)) as started:
         yield started
 
@@ -45,7 +45,7 @@ def connect(proxy, basics):
     sessions = []
 
     def begin():
-        raw = socket.create_connection(proxy.address())
+        raw = socket.create_connection(proxy.address(), timeout=PATIENCE)
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock = tls.wrap_socket(raw, server_hostname="server.test",
                                session=sessions[-1] if sessions else None)

@@ -25,8 +25,7 @@ def recorder():
 @pytest.fixture(scope="module")
 def proxy(basics, recorder):
     made = site(basics, upstream=recorder.url)
-    timeouts = {"header": "2s", "body": "2s", "idle": "30s"}
-    with Proxy(configuration(made, limits=LIMITS, timeouts=timeouts)) as started:
+    with Proxy(configuration(made, limits=LIMITS)) as started:
         yield started
 
 
@@ -174,17 +173,22 @@ def test_head_one_byte_at_a_time(client):
     assert client.read_response().status == 200
 
 
-def test_head_without_end_is_408(client):
-    client.send(b"GET /endless HTTP/1.1\r\nHost: server.test\r\nX-More: ")
-    answer = client.read_response()
-    assert answer.status == 408
-    assert client.is_at_end()
+def test_head_without_end_is_408(start, basics):
+    proxy = start(site(basics), timeouts={"header": "1s"})
+    with tlsclient.connect(proxy, basics.alice) as client:
+        client.send(b"GET /endless HTTP/1.1\r\nHost: server.test\r\nX-More: ")
+        answer = client.read_response()
+        assert answer.status == 408
+        assert client.is_at_end()
 
 
-def test_body_that_stops_is_408_or_a_close(client, recorder):
-    client.send(head("POST /stops HTTP/1.1", "Host: server.test", "Content-Length: 10") + b"abc")
-    data = client.read_to_end()
-    assert data == b"" or data.startswith(b"HTTP/1.1 408 ")
+def test_body_that_stops_is_408_or_a_close(start, basics, recorder):
+    proxy = start(site(basics, upstream=recorder.url), timeouts={"body": "1s"})
+    with tlsclient.connect(proxy, basics.alice) as client:
+        client.send(head("POST /stops HTTP/1.1", "Host: server.test", "Content-Length: 10") +
+                    b"abc")
+        data = client.read_to_end()
+        assert data == b"" or data.startswith(b"HTTP/1.1 408 ")
 
 
 def test_one_empty_line_before_a_request_is_skipped(client):
@@ -389,6 +393,7 @@ def test_what_the_client_leaves_behind_ends_the_upload(proxy, basics, recorder):
     client = tlsclient.connect(proxy, basics.alice)
     client.send(head("POST /goes-away HTTP/1.1", "Host: server.test", "Content-Length: 100"))
     client.send(b"half")
+    eventually(lambda: [one for one in recorder.requests if one.path == "/goes-away"], "the head")
     client.abort()
     eventually(lambda: gone, "the backend sees the end")
     assert gone == [b"half"] or gone == [b""]

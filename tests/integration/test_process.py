@@ -13,7 +13,7 @@ import pytest
 
 import tlsclient
 from events import DEADLINE, eventually
-from proxy import Proxy, configuration, fields_of, site, wait_gone
+from proxy import Proxy, configuration, fields_of, free_port, site, wait_gone
 
 
 def file_log(folder, **error):
@@ -113,9 +113,7 @@ def test_reload_of_what_needs_a_restart_is_refused_by_name(start, basics):
 def test_reload_may_add_and_remove_bindings(start, basics):
     proxy = start(site(basics))
     first = proxy.address()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     proxy.reload(configuration(
         site(basics, bindings=["https://127.0.0.1:0", f"https://127.0.0.1:{port}"])))
     assert tlsclient.fetch(proxy, identity=basics.alice).status == 200
@@ -257,7 +255,7 @@ def test_second_signal_stops_at_once(start, basics, backend, second):
         begin = proxy.marker()
         workers = proxy.workers()
         proxy.signal(signal.SIGTERM)
-        proxy.errors.wait(lambda line: "master.stopping" in line, start=begin, deadline=2)
+        proxy.event("master.stopping", start=begin)  # two that are pending would be one
         proxy.signal(second)
         proxy.wait()
         wait_gone(workers)
@@ -347,8 +345,12 @@ class FileLogged(Proxy):
 
     def __init__(self, config, error_log):
         super().__init__(config, wait=False)
-        line = eventually(lambda: next((one for one in read(error_log).splitlines()
-                                        if "master.ready" in one), None), "master.ready")
+
+        def whole_lines():  # the last may be half written
+            return read(error_log).split("\n")[:-1]
+
+        line = eventually(lambda: next((one for one in whole_lines() if "master.ready" in one),
+                                       None), "master.ready")
         self.bindings = [(scheme, host, int(port)) for scheme, host, port in
                          re.findall(r"(https?)://([^:\s\"]+):(\d+)", line)]
 

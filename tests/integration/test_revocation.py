@@ -10,7 +10,6 @@ import os
 import re
 import signal
 import threading
-import time
 
 import pytest
 from cryptography import x509
@@ -19,6 +18,7 @@ import pki
 import tlsclient
 from proxy import Proxy, configuration, site, wait_gone
 from trust_cases import ALLOWED, CDP, OFFLINE, REVOKED
+from visitor import RESUMING_VERSIONS
 
 VERSIONS = ["1.2", "1.3"]
 SANITIZED = "asan" in os.environ.get("MTLS_PROXY_BIN", "")
@@ -105,7 +105,7 @@ def test_revoked_while_connected_is_refused_at_the_next_request(basics, folder, 
         assert "master.reloaded" not in served.proxy.errors.text()
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", RESUMING_VERSIONS)
 def test_revoked_client_does_not_resume(basics, folder, version):
     folder.put("issuing.crl", basics.issuing.crl())
     with Served(basics, folder) as served:
@@ -126,7 +126,7 @@ def test_revoked_client_does_not_resume(basics, folder, version):
         assert served.proxy.verdict("/resumed") == REVOKED
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", RESUMING_VERSIONS)
 def test_others_go_on_when_a_list_changes(basics, folder, version):
     """Also those that resumed: their chain is judged anew from the stores."""
     other = basics.issuing.issue("CN=other")
@@ -147,7 +147,7 @@ def test_others_go_on_when_a_list_changes(basics, folder, version):
             assert client.sock.session_reused  # a session of the new generation
 
 
-@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("version", RESUMING_VERSIONS)
 def test_resumed_client_is_judged_anew_with_the_chain_it_sent(basics, folder, version):
     """Its intermediates are in no store, and it has not sent them again."""
     folder.put("issuing.crl", basics.issuing.crl())
@@ -379,12 +379,24 @@ def anonymous_kilobytes(pid):
         return int(re.search(r"RssAnon:\s+(\d+)", source.read()).group(1))
 
 
-class Probe(threading.Thread):
-    """Sends one request after the other and keeps the longest time."""
+def cpu_seconds(pids):
+    """Processor time of these processes so far, each for itself."""
+    seconds = []
+    for pid in pids:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as source:
+            fields = source.read().rsplit(")", 1)[1].split()
+        seconds.append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+    return seconds
 
-    def __init__(self, connection):
+
+class Probe(threading.Thread):
+    """Sends one request after the other and keeps the most that a worker did meanwhile: its own
+    time, since how long a request takes on the wall is also up to what else the machine does."""
+
+    def __init__(self, connection, workers):
         super().__init__()
         self.connection = connection
+        self.workers = workers
         self.longest = 0.0
         self.count = 0
         self.statuses = set()
@@ -392,9 +404,10 @@ class Probe(threading.Thread):
 
     def run(self):
         while not self.is_stopping.is_set():
-            start = time.monotonic()
+            before = cpu_seconds(self.workers)
             self.statuses.add(self.connection.request().status)
-            self.longest = max(self.longest, time.monotonic() - start)
+            after = cpu_seconds(self.workers)
+            self.longest = max(self.longest, *(b - a for a, b in zip(before, after)))
             self.count += 1
 
     def stop(self):
@@ -410,9 +423,9 @@ def test_a_million_entries_reach_two_workers_without_a_stall(basics, folder):
     folder.put("issuing.crl", basics.issuing.crl())
     with Served(basics, folder, workers=2) as served:
         assert served.judge(revoked, "/before") == ALLOWED
-        probes = [Probe(tlsclient.connect(served.proxy, basics.alice)) for _ in range(4)]
-        assert all(one.connection.request().status == 200 for one in probes)
         workers = served.proxy.workers()
+        probes = [Probe(tlsclient.connect(served.proxy, basics.alice), workers) for _ in range(4)]
+        assert all(one.connection.request().status == 200 for one in probes)
         before = {pid: anonymous_kilobytes(pid) for pid in workers}
         for one in probes[:2]:
             one.start()

@@ -14,13 +14,8 @@ import pytest
 import tlsclient
 from events import eventually
 from proxy import Proxy, configuration, run, site
+from visitor import RESUMING, WAYS, Visitor
 
-WAYS = {
-    "tls12-ticket": ("1.2", {"tickets": "tls12"}),
-    "tls13-store": ("1.3", {"tickets": "tls12"}),
-    "tls13-ticket": ("1.3", {"tickets": "all"}),
-    "tls13-store-alone": ("1.3", {"tickets": "off"}),
-}
 FORWARD = {
     "identity": ["rfc9440", "rfc9440-chain"],
     "headers": {"X-Seen-" + name: "{%s}" % name.lower() for name in
@@ -33,24 +28,13 @@ def way(request):
     return WAYS[request.param]
 
 
-class Visitor:
-    """A client that resumes whatever session it was given last."""
-
-    def __init__(self, identity, version, chain=None):
-        self.tls = tlsclient.context(identity, chain, version)
-        self.session = None
-        self.reused = None
-
-    def visit(self, proxy, target="/", host="server.test", headers=()):
-        with tlsclient.connect(proxy, tls=self.tls, sni=host, session=self.session) as client:
-            answer = client.get_json(target, headers, host=host)
-            self.reused = client.sock.session_reused
-            self.session = client.sock.session
-            return answer
+@pytest.fixture(params=RESUMING)
+def resuming_way(request):
+    return WAYS[request.param]
 
 
-def test_resumes_on_every_worker(basics, start, way):
-    version, sessions = way
+def test_resumes_on_every_worker(basics, start, resuming_way):
+    version, sessions = resuming_way
     proxy = start(site(basics), workers=3, sessions=sessions)
     visitor = Visitor(basics.alice, version)
     for turn in range(15):
@@ -58,9 +42,9 @@ def test_resumes_on_every_worker(basics, start, way):
         assert visitor.reused is (turn > 0)
 
 
-def test_the_backend_sees_no_difference(basics, start, way):
+def test_the_backend_sees_no_difference(basics, start, resuming_way):
     """Whatever is forwarded, the validated chain included, on each worker."""
-    version, sessions = way
+    version, sessions = resuming_way
     own = basics.root.sub("CN=a CA that only the client has")
     carol = own.issue("CN=carol, O=Contoso", dns=("carol.example.test",))
     proxy = start(site(basics, forward=FORWARD), workers=2, sessions=sessions)
@@ -87,8 +71,8 @@ def test_switching_off(basics, start):
             assert visitor.reused is (version in resumes), (store, tickets, version)
 
 
-def test_without_interning_everything_is_the_same(basics, start, way):
-    version, sessions = way
+def test_without_interning_everything_is_the_same(basics, start, resuming_way):
+    version, sessions = resuming_way
     proxy = start(site(basics), workers=2, sessions=sessions,
                   performance={"intern_certificates": False})
     visitor = Visitor(basics.alice, version)
@@ -98,8 +82,8 @@ def test_without_interning_everything_is_the_same(basics, start, way):
         assert visitor.reused and again.seen("client-cert") == first != []
 
 
-def test_survives_a_reload_that_changes_nothing(basics, start, way):
-    version, sessions = way
+def test_survives_a_reload_that_changes_nothing(basics, start, resuming_way):
+    version, sessions = resuming_way
     proxy = start(site(basics), workers=2, sessions=sessions)
     visitor = Visitor(basics.alice, version)
     visitor.visit(proxy)
@@ -108,8 +92,8 @@ def test_survives_a_reload_that_changes_nothing(basics, start, way):
     assert visitor.reused
 
 
-def test_a_new_policy_ends_it(basics, way):
-    version, sessions = way
+def test_a_new_policy_ends_it(basics, resuming_way):
+    version, sessions = resuming_way
     alice = basics.issuing.issue("CN=alice of the new policy")
     tag = f"{version}-{sessions['tickets']}"
     crl = basics.text(f"policy-{tag}.crl", basics.issuing.crl())
@@ -132,10 +116,14 @@ def test_a_new_policy_ends_it(basics, way):
 def test_expires_with_the_certificate(basics, start, way):
     """The session would last two hours, the certificate lasts seconds."""
     version, sessions = way
-    brief = basics.issuing.issue("CN=brief", until=4 / 86400)
     proxy = start(site(basics), workers=2, sessions=sessions)
-    visitor = Visitor(brief, version)
-    assert visitor.visit(proxy).status == 200
+    for seconds in (4, 8, 16, 32):  # more where the machine takes so long for the first visit
+        brief = basics.issuing.issue("CN=brief", until=seconds / 86400)
+        visitor = Visitor(brief, version)
+        if visitor.visit(proxy).status == 200:
+            break
+    else:
+        pytest.fail("never in time")
     # A session resumed in the last second is judged again with the request.
     eventually(lambda: visitor.visit(proxy).status == 403, "the certificate expires")
     assert proxy.refusal("main")["reason"] == "expired"
@@ -143,19 +131,18 @@ def test_expires_with_the_certificate(basics, start, way):
     assert not visitor.reused
 
 
-def test_lifetime_counts_from_the_full_handshake(basics, start, way):
-    version, sessions = way
+def test_lifetime_counts_from_the_full_handshake(basics, start, resuming_way):
+    version, sessions = resuming_way
     proxy = start(site(basics), sessions={**sessions, "lifetime": "2s"})
     visitor = Visitor(basics.alice, version)
-    visitor.visit(proxy)
-    visitor.visit(proxy)
-    assert visitor.reused
 
-    def is_over():
+    def is_resumed():
         visitor.visit(proxy)
-        return not visitor.reused
+        return visitor.reused
 
-    eventually(is_over, "a full handshake is due although the client resumed meanwhile")
+    eventually(is_resumed, "a session is resumed in time")
+    eventually(lambda: not is_resumed(), "a full handshake is due although the client resumed "
+                                         "meanwhile")
 
 
 def test_a_refused_client_is_never_resumed(basics, start, way):

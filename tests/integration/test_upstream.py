@@ -15,7 +15,7 @@ import pytest
 import tlsclient
 import upstream as upstream_module
 from events import DEADLINE, eventually
-from proxy import TOP, Proxy, configuration, site
+from proxy import TOP, Proxy, configuration, free_port, site
 
 MIB = 1 << 20
 BIG = 100 * MIB
@@ -33,9 +33,7 @@ def recorder():
 
 @pytest.fixture(scope="module")
 def proxy(basics, recorder):
-    made = site(basics, upstream=recorder.url)
-    timeouts = {"response": "1s", "connect": "2s"}
-    with Proxy(configuration(made, timeouts=timeouts)) as started:
+    with Proxy(configuration(site(basics, upstream=recorder.url))) as started:
         yield started
 
 
@@ -256,7 +254,8 @@ def test_backend_that_refuses(start, basics):
             assert client.request(target="/again").status == 502
 
 
-def test_backend_name_that_does_not_resolve(start, basics):
+def test_backend_name_that_does_not_resolve(start, basics, monkeypatch):
+    monkeypatch.setenv("RES_OPTIONS", "timeout:1 attempts:1")  # where no name server answers
     proxy = start(site(basics, upstream="http://no-such-host.invalid:80"))
     with tlsclient.connect(proxy, basics.alice) as client:
         refused_by(proxy, client, "/unresolved", CANNOT_CONNECT)
@@ -320,7 +319,7 @@ def test_bytes_behind_an_answer_do_not_become_the_next_answer(client, recorder):
         assert client.request(target="/after").body == b"ok"
 
 
-def test_backend_that_never_answers(proxy, client, recorder):
+def test_backend_that_never_answers(start, basics, recorder):
     silent = threading.Event()
 
     @recorder.on("/silent")
@@ -328,7 +327,9 @@ def test_backend_that_never_answers(proxy, client, recorder):
         silent.wait(DEADLINE)
         exchange.close()
 
-    refused_by(proxy, client, "/silent", TIMED_OUT)
+    proxy = start(site(basics, upstream=recorder.url), timeouts={"response": "1s"})
+    with tlsclient.connect(proxy, basics.alice) as client:
+        refused_by(proxy, client, "/silent", TIMED_OUT)
     silent.set()
 
 
@@ -510,9 +511,7 @@ def nginx():
         pytest.skip("nginx is not here and cannot be fetched")
     with tempfile.TemporaryDirectory(prefix="mtls-proxy-nginx-") as folder:
         os.chmod(folder, 0o755)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         with open(os.path.join(folder, "big"), "wb") as out:
             for _ in range(BIG // MIB):
                 out.write(block())

@@ -28,7 +28,15 @@ def recorder():
 @pytest.fixture(scope="module")
 def proxy(basics, recorder):
     made = site(basics, upstream=recorder.url)
-    with Proxy(configuration(made, timeouts={"response": "1s", "connect": "2s"})) as started:
+    with Proxy(configuration(made)) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def hasty(basics, recorder):
+    """Waits for no answer longer than a second, and is asked only for those that never come."""
+    made = site(basics, upstream=recorder.url)
+    with Proxy(configuration(made, timeouts={"response": "1s"})) as started:
         yield started
 
 
@@ -141,12 +149,14 @@ def test_more_than_the_length_is_not_passed_and_ends_the_connection(start, basic
 def test_bytes_that_come_late_never_become_an_answer(start, basics, backend):
     """They arrive while the connection is idle, as a forged answer to whoever is next."""
     sent = threading.Event()
+    ends = []
 
     @backend.on("/late")
     def _(exchange):
         # Without this the kernel holds the second write back until the next request arrives.
         exchange.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         exchange.reply()
+        ends.append(upstream_module.ends_of(exchange.sock))
         exchange.raw(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
         sent.set()
 
@@ -156,6 +166,7 @@ def test_bytes_that_come_late_never_become_an_answer(start, basics, backend):
             sent.clear()
             assert client.request(target="/late").body == b"ok"
             assert sent.wait(DEADLINE)
+            eventually(lambda: upstream_module.has_arrived(ends[-1]), "it arrives", interval=0)
             assert client.request(target="/").body == b"ok"
 
 
@@ -210,20 +221,21 @@ def test_an_answer_while_the_body_goes_on(client, recorder):
     assert client.request(target="/after").status == 200
 
 
-def test_a_backend_that_reads_nothing_of_a_big_body(proxy, client, recorder):
+def test_a_backend_that_reads_nothing_of_a_big_body(hasty, basics, recorder):
     @recorder.on("/deaf")
     def _(exchange):
         exchange.sock.settimeout(DEADLINE)
-        eventually(lambda: "/deaf" in proxy.access_lines.text(), "the end")
+        eventually(lambda: "/deaf" in hasty.access_lines.text(), "the end")
         exchange.close()
 
-    client.send(tlsclient.build("POST", "/deaf", [("Content-Length", 200 * MIB)]))
-    with pytest.raises((tlsclient.Closed, OSError)):
-        for _ in range(200):
-            client.send(b"x" * MIB)
-        client.read_response()
-        client.read_response()
-    assert proxy.verdict("/deaf") == TIMED_OUT
+    with tlsclient.connect(hasty, basics.alice) as client:
+        client.send(tlsclient.build("POST", "/deaf", [("Content-Length", 200 * MIB)]))
+        with pytest.raises((tlsclient.Closed, OSError)):
+            for _ in range(200):
+                client.send(b"x" * MIB)
+            client.read_response()
+            client.read_response()
+    assert hasty.verdict("/deaf") == TIMED_OUT
 
 
 def test_a_backend_that_dies_inside_the_request(proxy, client, recorder):
@@ -295,7 +307,7 @@ def test_a_dribbling_backend(client, recorder):
     assert client.request(target="/after").status == 200
 
 
-def test_a_backend_that_stops_inside_its_answer(proxy, basics, recorder):
+def test_a_backend_that_stops_inside_its_answer(hasty, basics, recorder):
     ended = threading.Event()
 
     @recorder.on("/stops")
@@ -304,10 +316,10 @@ def test_a_backend_that_stops_inside_its_answer(proxy, basics, recorder):
         ended.wait(DEADLINE)
         exchange.close()
 
-    with tlsclient.connect(proxy, basics.alice) as client:
+    with tlsclient.connect(hasty, basics.alice) as client:
         with pytest.raises((tlsclient.Closed, OSError)):
             client.request(target="/stops")
-    assert proxy.access("/stops")["sc-win32-status"] == "12002"
+    assert hasty.access("/stops")["sc-win32-status"] == "12002"
     ended.set()
 
 

@@ -305,7 +305,7 @@ def test_a_server_that_does_not_answer_counts_as_failing(start, basics, pair):
     gate = threading.Event()
     held(one, "/slow", gate)
     proxy = group(start, basics, one, two, health={"fall": 1, "interval": "1h"},
-                  timeouts={"response": "100ms"})
+                  timeouts={"response": "3s"})  # the other one must be quicker
     assert sorted(a.status for a in ask(proxy, basics, 2, target="/slow")) == [200, 504]
     proxy.event("upstream.down")
     gate.set()

@@ -5,6 +5,7 @@ The names are of a hosts file that only the proxy sees, in a mount namespace of 
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import os
 import signal
 import stat
@@ -96,7 +97,9 @@ def helpers(proxy):
     """Process ids of the children of the workers."""
     found = []
     for worker in proxy.workers():
-        with open(f"/proc/{worker}/task/{worker}/children", encoding="ascii") as source:
+        # A worker that was killed may be gone by now.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError), \
+                open(f"/proc/{worker}/task/{worker}/children", encoding="ascii") as source:
             found += [int(one) for one in source.read().split()]
     return found
 

@@ -465,7 +465,7 @@ def test_a_server_that_breaks_ends_the_tunnel(proxy, recorder, basics):
 
 
 def test_timeouts_tunnel_is_the_idle_limit(basics, recorder, start):
-    proxy = start(site(basics, upstream=recorder.url), timeouts={"tunnel": "500ms"})
+    proxy = start(site(basics, upstream=recorder.url), timeouts={"tunnel": "3s"})
     with tlsclient.connect(proxy, basics.alice) as connection:
         assert websocket.open_on(connection).status == 101
         for _ in range(10):  # each message starts the limit anew
@@ -481,7 +481,7 @@ def test_a_half_closed_tunnel_lives_no_longer_than_an_idle_connection(basics, re
         exchange.is_closed = True
         websocket.answer_101(exchange)
 
-    proxy = start(site(basics, upstream=recorder.url), timeouts={"idle": "500ms"})
+    proxy = start(site(basics, upstream=recorder.url), timeouts={"idle": "3s"})
     with tlsclient.connect(proxy, basics.alice) as connection:
         assert websocket.open_on(connection, "/lingers").status == 101
         assert connection.is_at_end()
@@ -489,11 +489,11 @@ def test_a_half_closed_tunnel_lives_no_longer_than_an_idle_connection(basics, re
 
 
 def test_a_tunnel_survives_a_reload_until_the_drain_is_over(basics, recorder, start):
-    proxy = start(site(basics, upstream=recorder.url), timeouts={"reload_drain": "3s"})
+    proxy = start(site(basics, upstream=recorder.url), timeouts={"reload_drain": "5s"})
     with tlsclient.connect(proxy, basics.alice) as connection:
         assert websocket.open_on(connection).status == 101
         proxy.reload(configuration(site(basics, upstream=recorder.url, name="changed"),
-                                   timeouts={"reload_drain": "3s"}))
+                                   timeouts={"reload_drain": "5s"}))
         assert talk(connection, b"still here") == (websocket.BINARY, b"still here")
         try:
             assert connection.is_at_end()

@@ -6,9 +6,10 @@ SPDX-License-Identifier: MIT
 import os
 import queue
 import socket
+import sys
 import threading
 
-from events import DEADLINE
+from events import DEADLINE, eventually
 
 
 class Request:
@@ -97,6 +98,25 @@ class Exchange:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
 
 
+def ends_of(sock):
+    """Both addresses of a connection, for has_arrived()."""
+    return sock.getsockname(), sock.getpeername()
+
+
+def has_arrived(ends):
+    """True when the proxy's kernel has bytes of this connection that nobody has read, or its end,
+    or has no such connection any more. Writing to a loopback socket hands over to the kernel, which
+    on a busy machine delivers when it comes to it."""
+    ours, theirs = (f"{int.from_bytes(socket.inet_aton(host), sys.byteorder):08X}:{port:04X}"
+                    for host, port in ends)
+    with open("/proc/net/tcp", encoding="ascii") as source:
+        for line in source:
+            fields = line.split()
+            if fields[1:3] == [theirs, ours]:
+                return fields[3] != "01" or not fields[4].endswith(":00000000")
+    return True
+
+
 def answer_ok(exchange):
     exchange.read_body()
     exchange.reply()
@@ -126,7 +146,8 @@ class Upstream:
         self._sockets = set()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def on(self, path):
         """Decorator: this function answers this path."""
@@ -186,35 +207,40 @@ class Upstream:
             except OSError:
                 pass
             reader.close()
-            sock.close()
-            with self._changed:
+            with self._changed:  # as _shut_down() does: never the number of another one's file
+                sock.close()
                 self._sockets.discard(sock)
                 self._changed.notify_all()
 
     def drop(self):
-        """Closes every open connection; new ones are still welcome."""
-        with self._lock:
-            sockets = list(self._sockets)
-        for sock in sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        """Closes every open connection, and the proxy can know; new ones are still welcome."""
+        dropped = self._shut_down()
         self.wait_connections(0)
+        eventually(lambda: all(has_arrived(one) for one in dropped), "the end arrives")
+
+    def _shut_down(self):
+        """Ends all connections and returns their ends."""
+        ended = []
+        with self._lock:
+            for sock in self._sockets:
+                try:
+                    if sock.family == socket.AF_INET:
+                        ended.append(ends_of(sock))
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+        return ended
 
     def close(self):
         try:
             self.listener.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+        # Before the file is closed: a thread that is about to accept from its number would do so
+        # from whatever has that number next, which may be the listener of the next test.
+        self._acceptor.join(DEADLINE)
         self.listener.close()
-        with self._lock:
-            sockets = list(self._sockets)
-        for sock in sockets:
-            try:
-                sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        self._shut_down()
 
     def __enter__(self):
         return self

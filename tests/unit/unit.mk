@@ -4,3 +4,5 @@ $(filter $(BUILD)/unit/auth/%,$(UNIT)): $(BUILD)/obj/tests/unit/auth/make_cert.o
 $(BUILD)/unit/auth/%: LDLIBS := $(LIB) $(LDLIBS)
 $(BUILD)/unit/process/test_crl_watch: $(BUILD)/obj/tests/unit/auth/make_cert.o
 $(BUILD)/unit/process/test_crl_watch: LDLIBS := $(LIB) $(LDLIBS)
+$(BUILD)/unit/core/test_identity_headers_cache: $(BUILD)/obj/tests/unit/auth/make_cert.o
+$(BUILD)/unit/core/test_identity_headers_cache: LDLIBS := $(LIB) $(LDLIBS)

@@ -15,8 +15,8 @@ from hostile.case import SPOOFED
 from hostile.identity import GENUINE
 from hostile.reader import Flaw, More, read_request
 
-# Twice the longest timeout of the configuration under test, and room for a busy machine.
-PATIENCE = float(os.environ.get("MTLS_PROXY_TEST_DEADLINE", "20"))
+# Many times the longest timeout of the configuration under test: room for a busy machine.
+PATIENCE = float(os.environ.get("MTLS_PROXY_TEST_DEADLINE", "60"))
 
 
 class Backend:
@@ -30,7 +30,8 @@ class Backend:
         self.flaws = []
         self.received = b""  # since the last take()
         self._lock = threading.Lock()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def _accept(self):
         while True:
@@ -76,6 +77,8 @@ class Backend:
         return taken
 
     def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join(PATIENCE)
         self.listener.close()
 
 

@@ -241,6 +241,7 @@ void fixture_init(struct fixture *fixture)
     REQUIRE(NULL != mkdtemp(fixture->folder));
     fixture->site.name = xstrdup("test");
     fixture->site.trust.check_usage = true;
+    fixture->config.performance.check_stores_at_load = true;
     fixture->config.compat.partial_chain = 0x800B0109;
     fixture->config.compat.trust_mode_honoured = true;
     fixture->config.compat.root_mix = ROOT_MIX_STRICT;

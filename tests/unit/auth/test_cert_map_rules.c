@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/clock.h"
 #include "unit/auth/cert_map_fixture.h"
 
 /* ----- many-to-one: iis-semantics.md 5.3 ----- */
@@ -271,7 +270,7 @@ START_TEST(many_stars_over_a_long_value_stay_linear)
     for (int i = 0; i < STARS; i++)
         text_add_cstr(&pattern, "*aa");
     text_add_cstr(&pattern, "*b");
-    uint64_t start = clock_monotonic_ms();
+    uint64_t start = unit_cpu_ms();
     ck_assert(!cert_map_glob(text_str(&pattern), str_make(value, VALUE), true));
     ck_assert(!cert_map_glob(text_str(&pattern), str_make(value, VALUE), false));
     pattern.ptr[pattern.len - 1] = 'a';
@@ -289,7 +288,7 @@ START_TEST(many_stars_over_a_long_value_stay_linear)
         text_add_char(&pattern, i == 100 ? 'b' : 'a');
     text_add_char(&pattern, '*');
     ck_assert(!cert_map_glob(text_str(&pattern), str_make(value, VALUE), true));
-    ck_assert_uint_lt(clock_monotonic_ms() - start, 2000);
+    ck_assert_uint_lt(unit_cpu_ms() - start, 2000);
     text_clear(&pattern);
     free(value);
 }

@@ -31,6 +31,10 @@ static bool knows(struct cert_table *table, const struct cert *cert)
     ck_assert((cert_table_find_der(table, cert->der, cert->der_len) == cert->x509) == is_known);
     ck_assert((cert_table_find_sha256(table, cert->sha256) == cert->x509) == is_known);
     cert_unref(found);
+    size_t len = 0;
+    const unsigned char *der = cert_table_find_encoding(table, cert->x509, &len);
+    ck_assert((der != NULL && len == cert->der_len && memcmp(der, cert->der, len) == 0) ==
+              is_known);
     return is_known;
 }
 

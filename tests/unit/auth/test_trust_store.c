@@ -4,6 +4,7 @@
 #include <openssl/pem.h>
 
 #include "auth/cert_facts.h"
+#include "auth/trust.h"
 #include "auth/trust_store.h"
 #include "unit/auth/make_cert.h"
 #include "unit/unit.h"
@@ -400,6 +401,24 @@ START_TEST(a_self_issued_certificate_is_not_self_signed)
 }
 END_TEST
 
+/* The answer about one key must never be taken for that about another, nor about other bytes. */
+START_TEST(remembers_by_which_key_a_signature_was_verified)
+{
+    struct made one = make_root("CN=same name", 1);
+    struct made two = make_root("CN=same name", 2);
+    struct made child = make_ca("CN=child", &one, 3);
+    struct made forged = make_cert(
+        &(struct cert_spec){.subject = "CN=child", .issuer = &one, .key = 3, .is_damaged = true});
+    for (int round = 0; round < 3; round++) {
+        ck_assert(!trust_check_signature(child.cert, two.cert));
+        ck_assert(trust_check_signature(child.cert, one.cert));
+        ck_assert(!trust_check_signature(forged.cert, one.cert));
+    }
+    struct made renewed = make_ca("CN=same name", &two, 1); /* another certificate of the key */
+    ck_assert(trust_check_signature(child.cert, renewed.cert));
+}
+END_TEST
+
 START_TEST(refuses_a_policy_that_is_no_oid)
 {
     fixture_store(&fixture, &settings->root, &root, NULL);
@@ -433,6 +452,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, follows_the_decision_table_of_trust_modes);
     tcase_add_test(tcase, ignores_the_mode_where_it_is_not_honoured);
     tcase_add_test(tcase, a_self_issued_certificate_is_not_self_signed);
+    tcase_add_test(tcase, remembers_by_which_key_a_signature_was_verified);
     tcase_add_test(tcase, refuses_a_policy_that_is_no_oid);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -19,6 +19,13 @@ static void setup(void)
     leaf = make_leaf("O=Test/CN=Alice", &ca, 3);
 }
 
+/* No verdict may depend on what was checked ahead. */
+static void setup_without_checks_at_load(void)
+{
+    setup();
+    fixture.config.performance.check_stores_at_load = false;
+}
+
 static void teardown(void)
 {
     fixture_clear(&fixture);
@@ -409,12 +416,11 @@ START_TEST(refuses_explicit_curve_parameters)
 }
 END_TEST
 
-Suite *unit_suite(void)
+static TCase *all_tests(const char *name, void (*prepare)(void))
 {
-    Suite *suite = suite_create("verdict");
-    TCase *tcase = tcase_create("verdict");
+    TCase *tcase = tcase_create(name);
     tcase_set_timeout(tcase, 60);
-    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_add_checked_fixture(tcase, prepare, teardown);
     tcase_add_test(tcase, accepts_a_leaf_with_its_intermediate);
     tcase_add_test(tcase, finds_the_intermediate_in_the_store);
     tcase_add_test(tcase, reports_an_incomplete_chain_as_configured);
@@ -434,6 +440,13 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, names_the_error_of_higher_priority);
     tcase_add_test(tcase, collects_all_errors_of_the_path);
     tcase_add_test(tcase, refuses_explicit_curve_parameters);
-    suite_add_tcase(suite, tcase);
+    return tcase;
+}
+
+Suite *unit_suite(void)
+{
+    Suite *suite = suite_create("verdict");
+    suite_add_tcase(suite, all_tests("verdict", setup));
+    suite_add_tcase(suite, all_tests("without checks at load", setup_without_checks_at_load));
     return suite;
 }

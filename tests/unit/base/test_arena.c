@@ -114,6 +114,19 @@ START_TEST(prints_texts_of_any_length)
 }
 END_TEST
 
+START_TEST(joins_parts_and_writes_numbers)
+{
+    const struct str parts[] = {STR("a"), {NULL, 0}, STR(", "), STR("bc")};
+    struct str joined = arena_join(&arena, parts, sizeof parts / sizeof *parts);
+    ck_assert_uint_eq(joined.len, 5);
+    ck_assert_str_eq(joined.ptr, "a, bc");
+    ck_assert_str_eq(arena_join(&arena, parts, 0).ptr, "");
+    ck_assert_str_eq(arena_decimal(&arena, 0).ptr, "0");
+    ck_assert_str_eq(arena_decimal(&arena, UINT64_MAX).ptr, "18446744073709551615");
+    ck_assert_uint_eq(arena_decimal(&arena, 1234).len, 4);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("arena");
@@ -127,6 +140,7 @@ Suite *unit_suite(void)
     tcase_add_test_raise_signal(tcase, aborts_when_count_times_size_overflows, SIGABRT);
     tcase_add_test(tcase, copies_have_a_nul_behind_them);
     tcase_add_test(tcase, prints_texts_of_any_length);
+    tcase_add_test(tcase, joins_parts_and_writes_numbers);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -112,6 +112,28 @@ START_TEST(splits_at_both_ends_too)
 }
 END_TEST
 
+START_TEST(writes_decimal)
+{
+    static const struct {
+        uint64_t value;
+        const char *text;
+    } CASES[] = {
+        {0, "0"},
+        {9, "9"},
+        {10, "10"},
+        {1234567890, "1234567890"},
+        {UINT64_MAX, "18446744073709551615"},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        char text[STR_DECIMAL_SIZE + 1] = "";
+        char *end = str_put_decimal(text, CASES[i].value);
+        ck_assert_uint_eq((size_t)(end - text), strlen(CASES[i].text));
+        *end = '\0';
+        ck_assert_str_eq(text, CASES[i].text);
+    }
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("str");
@@ -124,6 +146,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, finds_bytes);
     tcase_add_test(tcase, trims_blanks_and_nothing_else);
     tcase_add_test(tcase, splits_at_both_ends_too);
+    tcase_add_test(tcase, writes_decimal);
     suite_add_tcase(suite, tcase);
     return suite;
 }

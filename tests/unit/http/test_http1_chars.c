@@ -57,6 +57,29 @@ START_TEST(finds_the_first_control_byte_wherever_it_stands)
 }
 END_TEST
 
+START_TEST(counts_what_could_end_a_line)
+{
+    static const char ENDS[] = {'\r', '\n', '\0'};
+    enum { SIZE = 3 * 16 * 255 + 5 };
+    char *bytes = malloc(SIZE);
+    for (size_t len = 0; len <= 40; len++) {
+        for (int c = 0; c < 256; c++) {
+            bool is_end = c == '\r' || c == '\n' || c == '\0';
+            memset(bytes, c, len);
+            ck_assert_uint_eq(http1_count_ends(str_make(bytes, len)), is_end ? len : 0);
+        }
+        for (size_t at = 0; at < len; at++) {
+            memset(bytes, 'a', len);
+            bytes[at] = ENDS[at % sizeof ENDS];
+            ck_assert_uint_eq(http1_count_ends(str_make(bytes, len)), 1);
+        }
+    }
+    memset(bytes, '\n', SIZE); /* no sum wraps around */
+    ck_assert_uint_eq(http1_count_ends(str_make(bytes, SIZE)), SIZE);
+    free(bytes);
+}
+END_TEST
+
 START_TEST(spans_and_wholes_of_a_class)
 {
     ck_assert_uint_eq(http1_span(STR("abc def"), HTTP1_CHAR_TOKEN), 3);
@@ -98,6 +121,7 @@ Suite *unit_suite(void)
     TCase *tcase = tcase_create("http1_chars");
     tcase_add_test(tcase, the_table_is_what_the_grammar_says);
     tcase_add_test(tcase, finds_the_first_control_byte_wherever_it_stands);
+    tcase_add_test(tcase, counts_what_could_end_a_line);
     tcase_add_test(tcase, spans_and_wholes_of_a_class);
     tcase_add_test(tcase, knows_the_aliases_of_framing_fields);
     suite_add_tcase(suite, tcase);

@@ -21,7 +21,7 @@
 #include "process/release.h"
 #include "unit/unit.h"
 
-#define WAIT_MS 10000
+#define WAIT_MS 60000
 
 struct scenario { /* shared with the master and its workers; the next load reads it */
     _Atomic unsigned workers;
@@ -389,7 +389,7 @@ Suite *unit_suite(void)
 {
     Suite *suite = suite_create("master");
     TCase *tcase = tcase_create("master");
-    tcase_set_timeout(tcase, 30);
+    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, says_where_it_serves_and_stops_when_told);
     tcase_add_test(tcase, prints_every_error_of_the_first_configuration);
     tcase_add_test(tcase, exits_with_3_when_an_address_is_taken);

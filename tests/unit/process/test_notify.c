@@ -47,6 +47,7 @@ static void check_socket(const char *name)
 START_TEST(sends_datagrams_to_a_path_or_an_abstract_socket)
 {
     char *path = xasprintf("/tmp/notify-test-%d", (int)getpid());
+    (void)unlink(path); /* of a process that had this number before */
     char *abstract = xasprintf("@notify-test-%d", (int)getpid());
     check_socket(abstract);
     check_socket(path);

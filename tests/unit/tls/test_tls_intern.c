@@ -10,6 +10,7 @@ static struct identity alice;
 static unsigned char *der;
 static size_t der_len;
 static unsigned asked;
+static unsigned encoded;
 
 /* Knows alice. */
 static X509 *find_der(void *arg, const unsigned char *bytes, size_t len)
@@ -25,7 +26,17 @@ static X509 *find_sha256(void *arg, const unsigned char sha256[32])
     return sha256[0] == 1 ? alice.cert : NULL;
 }
 
-static const struct tls_intern_table TABLE = {find_der, find_sha256, NULL};
+static const unsigned char *find_encoding(void *arg, const X509 *x509, size_t *ret_len)
+{
+    (void)arg;
+    if (x509 != alice.cert)
+        return NULL;
+    encoded++;
+    *ret_len = der_len;
+    return der;
+}
+
+static const struct tls_intern_table TABLE = {find_der, find_sha256, find_encoding, NULL};
 
 static void setup(void)
 {
@@ -35,6 +46,7 @@ static void setup(void)
     der_len = (size_t)len;
     tls_intern_use(&TABLE, true);
     asked = 0;
+    encoded = 0;
 }
 
 static void teardown(void)
@@ -157,6 +169,46 @@ START_TEST(completes_sessions_even_when_handshakes_decode_for_themselves)
 }
 END_TEST
 
+/* A session with the certificate of `who` in it becomes a ticket. */
+static void check_session_encoding(const struct identity *who, unsigned from_table)
+{
+    unsigned char *bytes[2] = {NULL, NULL};
+    int len[2];
+    for (int with_table = 0; with_table < 2; with_table++) {
+        X509 *cert = with_table ? who->cert : X509_dup(who->cert);
+        tls_intern_begin();
+        len[with_table] = i2d_X509(cert, &bytes[with_table]);
+        tls_intern_end();
+        ck_assert(with_table || encoded == 0);
+        if (!with_table)
+            X509_free(cert);
+    }
+    ck_assert_uint_eq(encoded > 0, from_table);
+    ck_assert_int_gt(len[0], 0);
+    ck_assert_int_eq(len[0], len[1]);
+    ck_assert_mem_eq(bytes[0], bytes[1], (size_t)len[0]);
+    OPENSSL_free(bytes[0]);
+    OPENSSL_free(bytes[1]);
+}
+
+START_TEST(encodes_a_known_certificate_as_libcrypto_would)
+{
+    struct identity bob = make_plain_identity("bob");
+    check_session_encoding(&bob, 0);
+    check_session_encoding(&alice, 1);
+    identity_free(&bob);
+}
+END_TEST
+
+START_TEST(encodes_for_libssl_alone)
+{
+    unsigned char *bytes = NULL;
+    ck_assert_int_eq(i2d_X509(alice.cert, &bytes), (int)der_len);
+    ck_assert_uint_eq(encoded, 0);
+    OPENSSL_free(bytes);
+}
+END_TEST
+
 START_TEST(changes_nothing_for_other_users_of_certificates)
 {
     X509 *copy = X509_dup(alice.cert);
@@ -185,6 +237,8 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, knows_no_certificate_that_differs_in_any_byte);
     tcase_add_test(tcase, answers_libssl_alone_and_only_when_it_is_wanted);
     tcase_add_test(tcase, completes_sessions_even_when_handshakes_decode_for_themselves);
+    tcase_add_test(tcase, encodes_a_known_certificate_as_libcrypto_would);
+    tcase_add_test(tcase, encodes_for_libssl_alone);
     tcase_add_test(tcase, changes_nothing_for_other_users_of_certificates);
     suite_add_tcase(suite, tcase);
     return suite;
