@@ -9,6 +9,7 @@ SPDX-License-Identifier: MIT
 import hashlib
 import os
 import random
+import select
 import signal
 import ssl
 import subprocess
@@ -32,7 +33,8 @@ def begin(basics, start):
     def made(suite=None, top=None, **changes):
         if suite:
             changes["tls"] = {"ciphersuites": suite}
-        top = {"log": LOG, "performance": {"handover": True}, **(top or {})}
+        top = {"log": LOG, "performance": {"handover": True},
+               "sessions": {"store": 1000, "tickets": "tls12"}, **(top or {})}
         return start(site(basics, **changes), **top)
     return made
 
@@ -130,16 +132,20 @@ def test_requests_and_bodies_of_all_sizes(begin, basics, backend, suite):
 def test_both_directions_at_once(begin, basics, recording_echo):
     proxy = begin(upstream=recording_echo.url)
     data = random.Random(2).randbytes(4 * MIB)
-    with tlsclient.connect(proxy, basics.alice, version="1.3") as connection:
-        connection.request("GET", "/")
-        connection.request("GET", "/")
-        proxy.event("tls.handover")
+    with open_wire(proxy, basics) as connection:
         assert websocket.open_on(connection, "/echo").status == 101
-        sender = threading.Thread(target=connection.send,
-                                  args=(websocket.frame(data, websocket.BINARY),))
-        sender.start()
+        wire = connection.sock
+        unsent = memoryview(wire.seal(websocket.frame(data, websocket.BINARY)))
+        wire.tcp.setblocking(False)
+        while unsent:
+            readable, writable, _ = select.select([wire.tcp], [wire.tcp], [], DEADLINE)
+            assert readable or writable
+            if writable:
+                unsent = unsent[wire.tcp.send(unsent[:100000]):]
+            if readable:
+                wire.incoming.write(wire.tcp.recv(100000))
+        wire.tcp.settimeout(DEADLINE)
         assert websocket.read_frame(connection.read_exactly) == (websocket.BINARY, data)
-        sender.join()
 
 
 @pytest.fixture
