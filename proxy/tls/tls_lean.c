@@ -109,7 +109,8 @@ static enum transport_result lean_write(struct transport *transport, const char 
 static void send_alert(struct tls_connection *connection, unsigned char level, enum tls_alert alert)
 {
     const unsigned char message[2] = {level, (unsigned char)alert};
-    if (make_room(&connection->bio, sizeof message, false) == sizeof message &&
+    if (!connection->lean->said_goodbye &&
+        make_room(&connection->bio, sizeof message, false) == sizeof message &&
         append(connection, TLS_ALERT, message, sizeof message)) {
         (void)tls_bio_flush(&connection->bio);
     }
@@ -119,8 +120,8 @@ static void lean_shutdown(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
     if (!connection->is_broken && !connection->lean->said_goodbye) {
-        connection->lean->said_goodbye = true;
         send_alert(connection, SSL3_AL_WARNING, TLS_ALERT_CLOSE_NOTIFY); /* section 6.1 */
+        connection->lean->said_goodbye = true;
     }
     (void)shutdown(transport->fd, SHUT_WR);
 }
