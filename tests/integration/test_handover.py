@@ -9,7 +9,6 @@ SPDX-License-Identifier: MIT
 import hashlib
 import os
 import random
-import select
 import signal
 import ssl
 import subprocess
@@ -39,58 +38,11 @@ def begin(basics, start):
     return made
 
 
-class Wire:
-    """TLS over a socket with the records in the test's hands. step: bytes a TCP segment, at most."""
-
-    def __init__(self, proxy, tls, session=None, step=None):
-        self.tcp = tlsclient.tcp(proxy)
-        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = tls.wrap_bio(self.incoming, self.outgoing, server_hostname="server.test",
-                                session=session)
-        self.step = step
-        self._until_done(self.tls.do_handshake)
-
-    def raw(self, data):
-        for at in range(0, len(data), self.step or len(data) or 1):
-            self.tcp.sendall(data[at:at + (self.step or len(data))])
-
-    def _until_done(self, call, *arguments):
-        while True:
-            try:
-                return call(*arguments)
-            except ssl.SSLWantReadError:
-                self.raw(self.outgoing.read())
-                data = self.tcp.recv(65536)
-                if data:
-                    self.incoming.write(data)
-                else:
-                    self.incoming.write_eof()
-            finally:
-                self.raw(self.outgoing.read())
-
-    def seal(self, data):
-        """The records of data, not sent."""
-        self.tls.write(data)
-        return self.outgoing.read()
-
-    def sendall(self, data):
-        self.raw(self.seal(data))
-
-    def recv(self, size):
-        try:
-            return self._until_done(self.tls.read, size)
-        except ssl.SSLZeroReturnError:
-            return b""
-
-    def close(self):
-        self.tcp.close()
-
-
 def open_wire(proxy, basics, requests=2, **how):
     """A connection that was handed over, since it has had two requests."""
     tls = how.pop("tls", None) or tlsclient.context(basics.alice, version="1.3")
     start = proxy.marker()
-    connection = tlsclient.Connection(Wire(proxy, tls, **how))
+    connection = tlsclient.Connection(tlsclient.Wire(proxy, tls, **how))
     for turn in range(requests):
         assert connection.get_json(f"/{turn}").status == 200
     if requests > 1:
@@ -134,17 +86,7 @@ def test_both_directions_at_once(begin, basics, recording_echo):
     data = random.Random(2).randbytes(4 * MIB)
     with open_wire(proxy, basics) as connection:
         assert websocket.open_on(connection, "/echo").status == 101
-        wire = connection.sock
-        unsent = memoryview(wire.seal(websocket.frame(data, websocket.BINARY)))
-        wire.tcp.setblocking(False)
-        while unsent:
-            readable, writable, _ = select.select([wire.tcp], [wire.tcp], [], DEADLINE)
-            assert readable or writable
-            if writable:
-                unsent = unsent[wire.tcp.send(unsent[:100000]):]
-            if readable:
-                wire.incoming.write(wire.tcp.recv(100000))
-        wire.tcp.settimeout(DEADLINE)
+        connection.sock.send_while_receiving(websocket.frame(data, websocket.BINARY))
         assert websocket.read_frame(connection.read_exactly) == (websocket.BINARY, data)
 
 
@@ -299,7 +241,8 @@ def test_stopping_lets_the_answer_end(begin, basics, backend):
 
 
 def open_wire_plain(proxy, basics):
-    connection = tlsclient.Connection(Wire(proxy, tlsclient.context(basics.alice, version="1.3")))
+    tls = tlsclient.context(basics.alice, version="1.3")
+    connection = tlsclient.Connection(tlsclient.Wire(proxy, tls))
     for _ in range(2):
         assert connection.request().status == 200
     proxy.event("tls.handover")

@@ -4,6 +4,7 @@ SPDX-License-Identifier: MIT
 """
 
 import json
+import select
 import socket
 import ssl
 import tempfile
@@ -213,3 +214,65 @@ def fetch(proxy, target="/", headers=(), method="GET", body=None, host=None, **h
 
 def fetch_json(proxy, target="/", headers=(), **how):
     return fetch(proxy, target, [("Accept", "application/json"), *headers], **how)
+
+
+class Wire:
+    """TLS over a socket with the records in the test's hands. step: bytes a TCP segment, at most."""
+
+    def __init__(self, proxy, tls, session=None, step=None):
+        self.tcp = tcp(proxy)
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = tls.wrap_bio(self.incoming, self.outgoing, server_hostname="server.test",
+                                session=session)
+        self.step = step
+        self._until_done(self.tls.do_handshake)
+
+    def raw(self, data):
+        for at in range(0, len(data), self.step or len(data) or 1):
+            self.tcp.sendall(data[at:at + (self.step or len(data))])
+
+    def _until_done(self, call, *arguments):
+        while True:
+            try:
+                return call(*arguments)
+            except ssl.SSLWantReadError:
+                self.raw(self.outgoing.read())
+                data = self.tcp.recv(65536)
+                if data:
+                    self.incoming.write(data)
+                else:
+                    self.incoming.write_eof()
+            finally:
+                self.raw(self.outgoing.read())
+
+    def seal(self, data):
+        """The records of data, not sent."""
+        self.tls.write(data)
+        return self.outgoing.read()
+
+    def sendall(self, data):
+        self.raw(self.seal(data))
+
+    def recv(self, size):
+        try:
+            return self._until_done(self.tls.read, size)
+        except ssl.SSLZeroReturnError:
+            return b""
+
+    def send_while_receiving(self, data):
+        """Sends all of data and keeps what comes meanwhile. One thread, as an SSL demands."""
+        unsent = memoryview(self.seal(data))
+        self.tcp.setblocking(False)
+        while unsent:
+            readable, writable, _ = select.select([self.tcp], [self.tcp], [], DEADLINE)
+            assert readable or writable
+            if writable:
+                unsent = unsent[self.tcp.send(unsent[:100000]):]
+            if readable:
+                received = self.tcp.recv(100000)
+                assert received
+                self.incoming.write(received)
+        self.tcp.settimeout(DEADLINE)
+
+    def close(self):
+        self.tcp.close()
