@@ -89,10 +89,8 @@ def test_ten_mebibytes_both_ways_at_once(client):
     """Each end sends everything before it reads: only the tunnel's bound keeps memory down."""
     assert websocket.open_on(client).status == 101
     payload = os.urandom(10 * MIB)
-    sender = threading.Thread(target=client.send, args=(websocket.frame(payload),))
-    sender.start()
+    client.send_while_reading(websocket.frame(payload))
     assert websocket.read_frame(client.read_exactly) == (websocket.BINARY, payload)
-    sender.join(DEADLINE)
 
 
 def test_many_small_messages_keep_their_order(client):

@@ -4,6 +4,7 @@ SPDX-License-Identifier: MIT
 """
 
 import json
+import select
 import socket
 import ssl
 import tempfile
@@ -67,6 +68,28 @@ class Connection:
         if isinstance(data, str):
             data = data.encode("latin-1")
         self.sock.sendall(data)
+
+    def send_while_reading(self, data):
+        """For more than the way holds in both directions, by one thread: an SSL object of Python's
+        bears no two at once. What arrives is kept for the next read."""
+        pieces, at = [self.buffer], 0
+        deadline = self.sock.gettimeout()
+        self.sock.setblocking(False)
+        while at < len(data):
+            wants = []
+            try:
+                at += self.sock.send(data[at:at + 65536])
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                wants = [self.sock]
+            try:
+                pieces.append(self.sock.recv(65536))
+                if not pieces[-1]:
+                    raise Closed(b"".join(pieces))
+            except (BlockingIOError, ssl.SSLWantReadError):
+                if wants and not any(select.select(wants, wants, [], deadline)):
+                    raise TimeoutError("nothing moves") from None
+        self.sock.settimeout(deadline)
+        self.buffer = b"".join(pieces)
 
     def _more(self):
         data = self.sock.recv(65536)
