@@ -8,6 +8,7 @@
 #include "core/snapshot.h"
 #include "core/tunnel.h"
 #include "http/http1_write.h"
+#include "tls/tls_transport.h"
 
 /* Reads in one turn of the loop before others get theirs. */
 #define READS_PER_TURN 4
@@ -389,6 +390,13 @@ static void arm_exchange_deadline(struct client *client)
     client->progress = progress;
 }
 
+/* The answer takes the session's ticket along; nobody waits for an answer here. */
+static void send_session(struct client *client)
+{
+    if (client->state != CLIENT_EXCHANGE && client_is_tls(client))
+        tls_transport_send_session(&client->stream.transport);
+}
+
 static void update_interest(struct client *client)
 {
     bool want_read =
@@ -419,10 +427,12 @@ void client_http1_run(struct client *client, bool can_read)
         run_once(client);
     } while (client->state != CLIENT_CLOSED && (client->must_run || has_more));
     client->is_running = false;
-    if (client->state == CLIENT_TUNNEL)
+    if (client->state == CLIENT_TUNNEL) {
         tunnel_run(client, false, false);
-    else if (client->state != CLIENT_CLOSED)
+    } else if (client->state != CLIENT_CLOSED) {
+        send_session(client);
         update_interest(client);
+    }
 }
 
 void client_http1_timeout(struct client *client)

@@ -114,11 +114,12 @@ static bool may_hand_over(const struct tls_connection *connection, const SSL *ss
 {
     const struct tls_notes *notes = connection->notes;
     return connection->is_established && !connection->is_broken && !connection->has_goodbye &&
-           !connection->is_asked && connection->untold == TRANSPORT_OK &&
-           connection->bio.pool != NULL && SSL_version(ssl) == TLS1_3_VERSION &&
-           !notes->is_unusual && notes->is_finished[TLS_SIDE_CLIENT] &&
-           notes->is_finished[TLS_SIDE_SERVER] && SSL_is_init_finished(ssl) == 1 &&
-           SSL_get_shutdown(ssl) == 0 && SSL_get_key_update_type(ssl) == SSL_KEY_UPDATE_NONE &&
+           !connection->is_asked && !connection->is_offer_due &&
+           connection->untold == TRANSPORT_OK && connection->bio.pool != NULL &&
+           SSL_version(ssl) == TLS1_3_VERSION && !notes->is_unusual &&
+           notes->is_finished[TLS_SIDE_CLIENT] && notes->is_finished[TLS_SIDE_SERVER] &&
+           SSL_is_init_finished(ssl) == 1 && SSL_get_shutdown(ssl) == 0 &&
+           SSL_get_key_update_type(ssl) == SSL_KEY_UPDATE_NONE &&
            is_between_records(connection, ssl);
 }
 

@@ -138,6 +138,7 @@ struct tls_connection {                        /* the SSL's application data */
     bool is_asked;                /* ... and was, or with TLS 1.2 by renegotiation */
     bool is_answered;             /* TLS 1.3: the client's Finished after that was read */
     bool is_established;
+    bool is_offer_due; /* TLS 1.3: with what is written next */
     bool is_offered;
     bool is_refused;  /* TLS 1.2: the ticket being made must be empty */
     bool is_drained;  /* the last read found nothing complete */
@@ -151,6 +152,9 @@ static inline struct tls_connection *tls_connection_of(const SSL *ssl)
 {
     return SSL_get_app_data(ssl);
 }
+
+/* tls_session.c: makes the ticket that tls_transport_offer_session() asked for, if any. */
+void tls_session_offer_due(struct tls_connection *connection, SSL *ssl);
 
 /* tls_transport.c: takes the connection and the fd over; NULL: broken, which the first handshake
  * call says. */

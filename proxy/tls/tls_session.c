@@ -142,11 +142,19 @@ bool tls_session_load(struct tls_connection *connection, SSL *ssl)
 void tls_transport_offer_session(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
-    SSL *ssl = transport->tls;
-    if (ssl == NULL || !connection->is_established || connection->is_offered ||
-        connection->is_broken || !connection->resumes_13 || SSL_version(ssl) < TLS1_3_VERSION) {
+    connection->is_offer_due = transport->tls != NULL && connection->is_established &&
+                               !connection->is_offered && !connection->is_broken &&
+                               connection->resumes_13 &&
+                               SSL_version(transport->tls) >= TLS1_3_VERSION;
+}
+
+/* As late as this, for OpenSSL sends a ticket that it has in the next call, be it a read. */
+void tls_session_offer_due(struct tls_connection *connection, SSL *ssl)
+{
+    if (!connection->is_offer_due) {
         return;
     }
+    connection->is_offer_due = false;
     if (clock_wall_s() < connection->ends_at && ask_owner(connection)) {
         connection->is_offered = SSL_new_session_ticket(ssl) == 1;
     }

@@ -229,6 +229,7 @@ static enum transport_result tls_write(struct transport *transport, const char *
         return TRANSPORT_ERROR;
     }
     prepare_call();
+    tls_session_offer_due(connection, transport->tls);
     /* A ticket that waits for this write leaves in the same send. */
     connection->bio.holds = has_more || SSL_in_init(transport->tls) == 1;
     int status = SSL_write_ex(transport->tls, bytes, len, &written);
@@ -250,11 +251,22 @@ static enum transport_result tls_write(struct transport *transport, const char *
     return result;
 }
 
+void tls_transport_send_session(struct transport *transport)
+{
+    struct tls_connection *connection = transport->tls_connection;
+    if (may_call(transport) && connection->is_offer_due) {
+        prepare_call();
+        tls_session_offer_due(connection, transport->tls);
+        (void)transport_handshake(transport);
+    }
+}
+
 static void tls_shutdown(struct transport *transport)
 {
-    const struct tls_connection *connection = transport->tls_connection;
+    struct tls_connection *connection = transport->tls_connection;
     if (may_call(transport) && connection->is_established) {
         prepare_call();
+        tls_session_offer_due(connection, transport->tls);
         if (SSL_in_init(transport->tls)) {
             (void)SSL_do_handshake(transport->tls); /* a session was offered and nothing written */
         }

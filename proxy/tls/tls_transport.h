@@ -64,9 +64,12 @@ X509 *tls_transport_peer_leaf(const struct transport *transport);
 /* What was presented, leaf first (borrowed), in this handshake or, after a resumption, in the full
  * one behind it; NULL without a certificate. */
 STACK_OF(X509) * tls_transport_peer_chain(const struct transport *transport);
-/* TLS 1.3: stores the session and sends one ticket with the next bytes written. Call once, after a
- * good verdict (or without a certificate where none is required). TLS 1.2: does nothing. */
+/* TLS 1.3: stores the session and sends one ticket, in one piece with the next bytes written. Call
+ * once, after a good verdict (or without a certificate where none is required). TLS 1.2: does
+ * nothing. */
 void tls_transport_offer_session(struct transport *transport);
+/* Sends it now: no bytes are about to be written. */
+void tls_transport_send_session(struct transport *transport);
 bool tls_transport_is_tls13(const struct transport *transport);
 /* The site asks for the certificate late: the handshake asks for none, and no session of it is
  * resumable (tls_transport_offer_session does nothing). */

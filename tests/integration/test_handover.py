@@ -84,9 +84,12 @@ def test_requests_and_bodies_of_all_sizes(begin, basics, backend, suite):
 def test_both_directions_at_once(begin, basics, recording_echo):
     proxy = begin(upstream=recording_echo.url)
     data = random.Random(2).randbytes(4 * MIB)
-    with open_wire(proxy, basics) as connection:
+    with tlsclient.connect(proxy, basics.alice, version="1.3") as connection:
+        connection.request()
+        connection.request()
+        proxy.event("tls.handover")
         assert websocket.open_on(connection, "/echo").status == 101
-        connection.sock.send_while_receiving(websocket.frame(data, websocket.BINARY))
+        connection.send_while_reading(websocket.frame(data, websocket.BINARY))
         assert websocket.read_frame(connection.read_exactly) == (websocket.BINARY, data)
 
 

@@ -69,6 +69,28 @@ class Connection:
             data = data.encode("latin-1")
         self.sock.sendall(data)
 
+    def send_while_reading(self, data):
+        """For more than the way holds in both directions, by one thread: an SSL object of Python's
+        bears no two at once. What arrives is kept for the next read."""
+        pieces, at = [self.buffer], 0
+        deadline = self.sock.gettimeout()
+        self.sock.setblocking(False)
+        while at < len(data):
+            wants = []
+            try:
+                at += self.sock.send(data[at:at + 65536])
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                wants = [self.sock]
+            try:
+                pieces.append(self.sock.recv(65536))
+                if not pieces[-1]:
+                    raise Closed(b"".join(pieces))
+            except (BlockingIOError, ssl.SSLWantReadError):
+                if wants and not any(select.select(wants, wants, [], deadline)):
+                    raise TimeoutError("nothing moves") from None
+        self.sock.settimeout(deadline)
+        self.buffer = b"".join(pieces)
+
     def _more(self):
         data = self.sock.recv(65536)
         if not data:
@@ -258,21 +280,6 @@ class Wire:
             return self._until_done(self.tls.read, size)
         except ssl.SSLZeroReturnError:
             return b""
-
-    def send_while_receiving(self, data):
-        """Sends all of data and keeps what comes meanwhile. One thread, as an SSL demands."""
-        unsent = memoryview(self.seal(data))
-        self.tcp.setblocking(False)
-        while unsent:
-            readable, writable, _ = select.select([self.tcp], [self.tcp], [], DEADLINE)
-            assert readable or writable
-            if writable:
-                unsent = unsent[self.tcp.send(unsent[:100000]):]
-            if readable:
-                received = self.tcp.recv(100000)
-                assert received
-                self.incoming.write(received)
-        self.tcp.settimeout(DEADLINE)
 
     def close(self):
         self.tcp.close()
