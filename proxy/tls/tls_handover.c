@@ -1,10 +1,9 @@
 /* When a connection goes on without OpenSSL, and how it gets there.
  *
- * What is needed is noted as it goes by, through OpenSSL's public callbacks: the two traffic
- * secrets (the callback for key logs), and how many protected records each side has sent since its
- * Finished (the message callback sees each of them). Nothing is derived, guessed or read out of
- * OpenSSL's memory. Anything that is not application data or a ticket of ours makes the connection
- * stay.
+ * What is needed is noted as it goes by: the two traffic secrets when libssl derives them
+ * (tls_derive.h), and how many protected records each side has sent since its Finished (the message
+ * callback sees each of them). Nothing is guessed or read out of OpenSSL's memory. Anything that is
+ * not application data or a ticket of ours makes the connection stay.
  *
  * SPDX-License-Identifier: MIT */
 #include <stdlib.h>
