@@ -219,6 +219,13 @@ size_t tls_transport_held(const struct transport *transport)
     return tls_bio_held(&connection->bio);
 }
 
+/* For a ticket OpenSSL takes buffers as for a handshake, to read into as well; it would keep those
+ * until the next read, 16 KiB for each client that waits. It refuses when bytes are in them. */
+static void release_buffers(SSL *ssl)
+{
+    (void)SSL_free_buffers(ssl);
+}
+
 static enum transport_result tls_write(struct transport *transport, const char *bytes, size_t len,
                                        bool has_more, size_t *ret_len)
 {
@@ -231,10 +238,14 @@ static enum transport_result tls_write(struct transport *transport, const char *
     prepare_call();
     tls_session_offer_due(connection, transport->tls);
     /* A ticket that waits for this write leaves in the same send. */
-    connection->bio.holds = has_more || SSL_in_init(transport->tls) == 1;
+    bool has_ticket = SSL_in_init(transport->tls) == 1;
+    connection->bio.holds = has_more || has_ticket;
     int status = SSL_write_ex(transport->tls, bytes, len, &written);
     connection->bio.holds = false;
     enum transport_result result = result_of(transport, status, &needs_write);
+    if (has_ticket) {
+        release_buffers(transport->tls);
+    }
     /* What the peer must have before it can answer may be among what is held. */
     if ((!has_more || result == TRANSPORT_AGAIN) && tls_transport_held(transport) > 0) {
         enum transport_result flushed = tls_transport_flush(transport);
@@ -258,6 +269,7 @@ void tls_transport_send_session(struct transport *transport)
         prepare_call();
         tls_session_offer_due(connection, transport->tls);
         (void)transport_handshake(transport);
+        release_buffers(transport->tls);
     }
 }
 
