@@ -23,16 +23,26 @@ void tls_bio_drop(struct tls_bio *bio)
     bio->out = NULL;
 }
 
+/* Returns -EAGAIN, or another negative errno after which nothing is sent any more. */
+static int sending_failed(struct tls_bio *bio, int error_number)
+{
+    if (error_number != EAGAIN) {
+        bio->error = error_number;
+        tls_bio_drop(bio);
+    }
+    return -error_number;
+}
+
 int tls_bio_flush(struct tls_bio *bio)
 {
     while (tls_bio_held(bio) > 0) {
         ssize_t sent = send_some(bio->fd, bio->out->bytes + bio->out->start, buf_len(bio->out));
         if (sent < 0)
-            return -errno;
+            return sending_failed(bio, errno);
         bio->out->start += (size_t)sent;
     }
     tls_bio_drop(bio);
-    return 0;
+    return -bio->error;
 }
 
 /* Room for len bytes behind what is held, after sending if need be. 0 or a negative errno; -ENOBUFS
@@ -62,32 +72,36 @@ static int failed(BIO *b, int error_number, int retry)
     return 0;
 }
 
-/* What is taken is the BIO's to send, so an answer less than len says how much had room. */
-static int on_write(BIO *b, const char *bytes, size_t len, size_t *ret_len)
+/* How much of it was taken, or a negative errno. What is taken is the BIO's to send, so an answer
+ * less than len says how much had room. */
+static ssize_t write_some(struct tls_bio *bio, const char *bytes, size_t len)
 {
-    struct tls_bio *bio = BIO_get_data(b);
-    BIO_clear_retry_flags(b);
-    bio->owes = true;
     int room = make_room(bio, len);
     if (room == -ENOBUFS) {
         ssize_t sent = send_some(bio->fd, bytes, len);
-        if (sent < 0)
-            return failed(b, errno, BIO_FLAGS_WRITE);
-        *ret_len = (size_t)sent;
-        bio->owes = *ret_len < len;
-        return 1;
+        return sent < 0 ? sending_failed(bio, errno) : sent;
     }
     if (room < 0)
-        return failed(b, -room, BIO_FLAGS_WRITE);
+        return room;
     struct buf *out = bio->out;
     size_t taken = len < buf_room(out) ? len : buf_room(out);
     memcpy(out->bytes + out->end, bytes, taken);
     out->end += taken;
-    *ret_len = taken;
-    bio->owes = taken < len;
     int sent = bio->holds ? 0 : tls_bio_flush(bio);
-    if (sent < 0 && sent != -EAGAIN)
-        return failed(b, -sent, BIO_FLAGS_WRITE);
+    return sent < 0 && sent != -EAGAIN ? sent : (ssize_t)taken;
+}
+
+static int on_write(BIO *b, const char *bytes, size_t len, size_t *ret_len)
+{
+    struct tls_bio *bio = BIO_get_data(b);
+    BIO_clear_retry_flags(b);
+    ssize_t taken = bio->error != 0 ? -bio->error : write_some(bio, bytes, len);
+    if (taken == -EAGAIN) {
+        bio->owes = true;
+        return failed(b, EAGAIN, BIO_FLAGS_WRITE);
+    }
+    *ret_len = taken < 0 ? len : (size_t)taken;
+    bio->owes = *ret_len < len;
     return 1;
 }
 
@@ -150,7 +164,7 @@ static long flush(BIO *b, struct tls_bio *bio)
 {
     int result = bio->holds ? 0 : tls_bio_flush(bio);
     BIO_clear_retry_flags(b);
-    return result == 0 ? 1 : failed(b, -result, BIO_FLAGS_WRITE);
+    return result == -EAGAIN ? failed(b, EAGAIN, BIO_FLAGS_WRITE) : 1;
 }
 
 static long on_ctrl(BIO *b, int command, long number, void *arg)

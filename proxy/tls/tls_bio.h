@@ -6,6 +6,9 @@
  * what the SSL asked for. The buffers come from the pool and are kept only while bytes are in them;
  * without a pool, or when it has no bulk buffer left, every call goes to the socket.
  *
+ * After a send that failed what is written is dropped, and the SSL is not told: its owner looks at
+ * `error`, and can still read what the peer had sent before it went.
+ *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_TLS_TLS_BIO_H
 #define PROXY_TLS_TLS_BIO_H
@@ -22,6 +25,7 @@ struct tls_bio {
     struct buf_pool *pool; /* borrowed, or NULL */
     struct buf *out;       /* sealed and not yet sent; NULL: nothing */
     struct buf *in;        /* received and not yet asked for; NULL: nothing */
+    int error;             /* errno of the send that failed; 0: none */
     bool holds;
     bool owes; /* less than all of the last write was taken: the SSL will bring the rest again */
     bool reads_ahead;

@@ -108,6 +108,10 @@ static enum transport_result tls_handshake(struct transport *transport)
     int status = SSL_do_handshake(transport->tls);
     tls_derive_end();
     enum transport_result result = result_of(transport, status, &needs_write);
+    if (result != TRANSPORT_ERROR && connection->bio.error != 0) {
+        transport->error_number = connection->bio.error;
+        return tls_transport_broken(transport, strerrordesc_np(connection->bio.error));
+    }
     transport->read_needs_write = result == TRANSPORT_AGAIN && needs_write;
     transport->write_needs_read = result == TRANSPORT_AGAIN && !needs_write;
     if (result == TRANSPORT_OK && !connection->is_established) {
@@ -209,8 +213,10 @@ enum transport_result tls_transport_flush(struct transport *transport)
     if (failed == 0 || failed == -EAGAIN) {
         return failed == 0 ? TRANSPORT_OK : TRANSPORT_AGAIN;
     }
+    /* Not broken: a server that answers early and goes has its answer read. */
     transport->error_number = -failed;
-    return tls_transport_broken(transport, strerrordesc_np(-failed));
+    transport->error = strerrordesc_np(-failed);
+    return TRANSPORT_ERROR;
 }
 
 size_t tls_transport_held(const struct transport *transport)
@@ -247,7 +253,9 @@ static enum transport_result tls_write(struct transport *transport, const char *
         release_buffers(transport->tls);
     }
     /* What the peer must have before it can answer may be among what is held. */
-    if ((!has_more || result == TRANSPORT_AGAIN) && tls_transport_held(transport) > 0) {
+    bool must_flush = connection->bio.error != 0 || ((!has_more || result == TRANSPORT_AGAIN) &&
+                                                     tls_transport_held(transport) > 0);
+    if (must_flush) {
         enum transport_result flushed = tls_transport_flush(transport);
         needs_write = needs_write || flushed == TRANSPORT_AGAIN;
         result = flushed == TRANSPORT_ERROR ? flushed : result;
