@@ -131,7 +131,7 @@ static ssize_t receive(struct tls_bio *bio, char *bytes, size_t size)
     do {
         len = ahead != NULL ? readv(bio->fd, parts, 2) : recv(bio->fd, bytes, size, 0);
     } while (len < 0 && errno == EINTR);
-    if (len <= 0 || (size_t)len <= size) {
+    if (len <= 0 || (size_t)len <= size || ahead == NULL) {
         buf_release(bio->pool, ahead);
         return len;
     }
