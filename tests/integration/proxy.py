@@ -220,12 +220,18 @@ class Proxy:
         return self.event(event, start=start)
 
     def workers(self):
-        """Process ids of the children."""
+        """Process ids of the children, oldest first. Asked of all processes: the list of children
+        that proc(5) offers misses some while others come and go."""
         found = []
-        path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-        with open(path, encoding="ascii") as source:
-            found = [int(one) for one in source.read().split()]
-        return found
+        for name in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as source:
+                    parent = source.read().rpartition(")")[2].split()[1]
+            except (OSError, IndexError):
+                continue  # it has ended
+            if int(parent) == self.process.pid:
+                found.append(int(name))
+        return sorted(found)
 
     def rss(self):
         """Resident kilobytes of each child."""
