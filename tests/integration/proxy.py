@@ -233,6 +233,11 @@ class Proxy:
                 found.append(int(name))
         return sorted(found)
 
+    def are_replaced(self, before):
+        """True when there are as many children as in `before`, and not the same ones."""
+        now = self.workers()
+        return len(now) == len(before) and now != before
+
     def rss(self):
         """Resident kilobytes of each child."""
         sizes = {}

@@ -261,8 +261,7 @@ class Crowd:
     def kill_worker(self):
         before = self.proxy.workers()
         os.kill(before[0], signal.SIGKILL)
-        eventually(lambda: len(self.proxy.workers()) == 2 and self.proxy.workers() != before,
-                   "the worker is replaced")
+        eventually(lambda: self.proxy.are_replaced(before), "the worker is replaced")
 
     def __enter__(self):
         for one in self.threads:
