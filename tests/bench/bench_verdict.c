@@ -220,7 +220,7 @@ static void bench_large_crl(struct fixture *fixture, const struct made *issuer,
     double start = cpu_us();
     const struct trust *trust = fixture_load(fixture);
     printf("%-34s %9.0f us\n", "load with a CRL of 1,000,000", cpu_us() - start);
-    measure("normal, with that CRL", trust, chain, 2000);
+    measure("seen before, with that CRL", trust, chain, 2000);
 }
 
 int main(void)
@@ -235,10 +235,10 @@ int main(void)
     const struct trust *trust = fixture_load(&fixture);
     (void)chain_add(&chain, &leaf);
     (void)chain_add(&chain, &ca);
-    measure("normal, intermediate presented", trust, &chain, 2000);
+    measure("seen before, intermediate sent", trust, &chain, 2000);
     fixture_store(&fixture, &fixture.site.trust.intermediate, &ca, NULL);
     trust = fixture_load(&fixture);
-    measure("normal, intermediate in the store", trust, &chain, 2000);
+    measure("seen before, intermediate stored", trust, &chain, 2000);
     measure_cached(trust, &chain);
     measure_parse(&leaf);
     bench_false_issuers(trust, "false issuers, P-256", NULL);
