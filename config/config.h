@@ -342,6 +342,7 @@ struct config_performance { /* of each worker; 0 or false: as if the lever were 
     bool identity_cache;
     bool check_stores_at_load;
     uint64_t free_buffers;
+    uint64_t bulk_buffers;
     bool handover;
 };
 enum config_access_format { ACCESS_FORMAT_W3C, ACCESS_FORMAT_JSON, ACCESS_FORMAT_COMBINED };

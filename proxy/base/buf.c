@@ -29,7 +29,7 @@ void buf_pool_clear(struct buf_pool *pool)
     assert(pool->lent == 0 && pool->bulk_lent == 0);
     free_list(pool->free);
     free_list(pool->bulk_free);
-    *pool = (struct buf_pool){.max_free = pool->max_free};
+    *pool = (struct buf_pool){.max_free = pool->max_free, .bulk_max = pool->bulk_max};
 }
 
 static struct buf *acquire(struct buf_pool *pool, struct buf **list, size_t *count, size_t size)
@@ -56,7 +56,7 @@ struct buf *buf_acquire(struct buf_pool *pool)
 
 struct buf *buf_acquire_bulk(struct buf_pool *pool)
 {
-    if (pool->bulk_lent == BUF_BULK_MAX)
+    if (pool->bulk_lent >= pool->bulk_max)
         return NULL;
     pool->bulk_lent++;
     return acquire(pool, &pool->bulk_free, &pool->bulk_free_count, BUF_BULK_SIZE);

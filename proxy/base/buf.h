@@ -13,8 +13,6 @@
 
 #define BUF_SIZE      ((size_t)16384)
 #define BUF_BULK_SIZE (16 * BUF_SIZE)
-/* Slow peers cannot make a pool lend more bulk buffers than this, 32 MiB. */
-#define BUF_BULK_MAX ((size_t)128)
 
 struct buf {
     struct buf *next; /* in the pool's free list, or for the holder's use */
@@ -32,14 +30,16 @@ struct buf_pool {
     struct buf *bulk_free;
     size_t bulk_free_count; /* at most BUF_BULK_FREE */
     size_t bulk_lent;       /* of `lent` */
+    size_t bulk_max;        /* lent at most, so that slow peers cannot make a pool hold more */
 };
 
+/* Lends no bulk buffers until bulk_max is set. */
 void buf_pool_init(struct buf_pool *pool, size_t max_free);
 /* All buffers must have been released. */
 void buf_pool_clear(struct buf_pool *pool);
 /* An empty buffer of BUF_SIZE; never NULL. */
 struct buf *buf_acquire(struct buf_pool *pool);
-/* An empty buffer of BUF_BULK_SIZE, or NULL: BUF_BULK_MAX are lent already. */
+/* An empty buffer of BUF_BULK_SIZE, or NULL: bulk_max are lent already. */
 struct buf *buf_acquire_bulk(struct buf_pool *pool);
 /* NULL is allowed. */
 void buf_release(struct buf_pool *pool, struct buf *buf);

@@ -149,6 +149,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->slot = options->slot;
     engine->client_limit = client_limit(options);
     buf_pool_init(&engine->buffers, (size_t)performance->free_buffers);
+    engine->buffers.bulk_max = (size_t)performance->bulk_buffers;
     engine->verdicts = verdict_cache_new((size_t)performance->verdict_cache);
     identity_start(engine);
     engine->access_log =

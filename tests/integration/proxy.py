@@ -27,6 +27,7 @@ LEVERS = {
     "identity_cache": ("performance", "identity_cache", False),
     "check_stores_at_load": ("performance", "check_stores_at_load", False),
     "free_buffers": ("performance", "free_buffers", 0),
+    "bulk_buffers": ("performance", "bulk_buffers", 0),
     "handover": ("performance", "handover", False),
     "session_store": ("sessions", "store", 0),
     "tickets": ("sessions", "tickets", "off"),

@@ -20,7 +20,7 @@ from proxy import LEVERS, Proxy, configuration, site
 from visitor import WAYS, Visitor
 
 VERSIONS = ["1.2", "1.3"]
-TINY = {"verdict_cache": 2, "certificate_table": 2, "free_buffers": 1}
+TINY = {"verdict_cache": 2, "certificate_table": 2, "free_buffers": 1, "bulk_buffers": 1}
 
 
 @pytest.fixture(params=list(WAYS))

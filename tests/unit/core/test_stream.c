@@ -26,6 +26,7 @@ static void begin(void)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     base = event_base_new();
     buf_pool_init(&pool, 4);
+    pool.bulk_max = 64;
     arena_init(&arena, &pool);
     stream_init(&stream, &pool);
     transport_init_plain(&stream.transport, base, fds[0], ready, NULL);

@@ -20,6 +20,7 @@ static inline void setup(void)
     world_load(&world);
     alice = make_plain_identity("alice");
     buf_pool_init(&pool, 4);
+    pool.bulk_max = 64;
 }
 
 static inline void teardown(void)

@@ -17,6 +17,7 @@ static void setup(void)
     world_load(&world);
     alice = make_plain_identity("alice");
     buf_pool_init(&pool, 4);
+    pool.bulk_max = 64;
 }
 
 static void teardown(void)
