@@ -397,6 +397,14 @@ static void hold_signals(void)
     (void)pthread_sigmask(SIG_BLOCK, &held, NULL);
 }
 
+/* One that comes when nothing is left to stop must not look like the cause of our end. */
+static void ignore_signals(void)
+{
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
 /* All of them, whatever mask we inherited. */
 static void let_signals_in(void)
 {
@@ -423,6 +431,7 @@ int master_run_with(const char *config_file, const struct master_parts *parts)
         let_signals_in();
         reload_start_generation(&master, release);
         (void)event_base_dispatch(master.base);
+        ignore_signals();
         assert(master.releases == NULL);
         log_notice("master.stopped", "exit=%d", (int)master.exit_code);
     }
