@@ -357,6 +357,18 @@ void exchange_request_failed(struct exchange *x, enum outcome outcome, const cha
     }
 }
 
+size_t upstream_takes_none(struct exchange *x, struct str data)
+{
+    (void)x;
+    (void)data;
+    return 0;
+}
+
+void upstream_does_nothing(struct exchange *x)
+{
+    (void)x;
+}
+
 /* ---- from the upstream -------------------------------------------------------------------- */
 
 void exchange_upstream_ready(struct exchange *x)

@@ -54,6 +54,9 @@ struct upstream_ops {
     void (*resume)(struct exchange *x); /* the client can take more of the response */
     void (*cancel)(struct exchange *x); /* forget the exchange; no call-back after it */
 };
+/* For those that have no use for an event. */
+size_t upstream_takes_none(struct exchange *x, struct str data);
+void upstream_does_nothing(struct exchange *x);
 
 struct read_ahead { /* of a request's body, while a certificate is asked for */
     char *bytes;    /* owned; NULL: none */

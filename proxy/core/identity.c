@@ -41,7 +41,7 @@ void identity_start(struct engine *engine)
     engine->renderings = identity_renderings_new(KNOWN_RENDERINGS);
     tls_intern_use(&engine->intern, is_wanted);
     if (is_wanted && !tls_intern_is_effective())
-        log_info("tls.intern", "effective=no");
+        log_info("tls.intern", "effective=no reason=\"" TLS_BOUND_ELSEWHERE "\"");
 }
 
 void identity_stop(struct engine *engine)

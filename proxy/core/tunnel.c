@@ -29,28 +29,16 @@ struct tunnel { /* in the exchange's arena */
 
 /* ---- the exchange's upstream side --------------------------------------------------------- */
 
-static size_t op_send_body(struct exchange *x, struct str data)
-{
-    (void)x;
-    (void)data;
-    return 0;
-}
-
-static void op_nothing(struct exchange *x)
-{
-    (void)x;
-}
-
 static void op_cancel(struct exchange *x)
 {
     upstream_conn_close(x->upstream);
 }
 
 static const struct upstream_ops TUNNEL_OPS = {
-    .send_body = op_send_body,
-    .end_body = op_nothing,
-    .flush = op_nothing,
-    .resume = op_nothing,
+    .send_body = upstream_takes_none,
+    .end_body = upstream_does_nothing,
+    .flush = upstream_does_nothing,
+    .resume = upstream_does_nothing,
     .cancel = op_cancel,
 };
 

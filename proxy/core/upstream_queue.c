@@ -27,28 +27,16 @@ static void leave(struct upstream_wait *wait)
 
 /* ---- the exchange's side ------------------------------------------------------------------ */
 
-static size_t op_send_body(struct exchange *x, struct str data)
-{
-    (void)x;
-    (void)data;
-    return 0;
-}
-
-static void op_nothing(struct exchange *x)
-{
-    (void)x;
-}
-
 static void op_cancel(struct exchange *x)
 {
     leave(x->upstream);
 }
 
 static const struct upstream_ops QUEUE_OPS = {
-    .send_body = op_send_body,
-    .end_body = op_nothing,
-    .flush = op_nothing,
-    .resume = op_nothing,
+    .send_body = upstream_takes_none,
+    .end_body = upstream_does_nothing,
+    .flush = upstream_does_nothing,
+    .resume = upstream_does_nothing,
     .cancel = op_cancel,
 };
 

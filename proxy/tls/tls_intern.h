@@ -20,6 +20,10 @@
 
 #include <openssl/x509.h>
 
+/* For the log, when a symbol that this program defines for libcrypto is not in effect. */
+#define TLS_BOUND_ELSEWHERE \
+    "a preloaded library or a static OpenSSL stands between; all works, at a higher cost"
+
 struct tls_intern_table {
     /* The certificate with exactly this encoding, or this SHA-256; NULL: not known. Borrowed. */
     X509 *(*find_der)(void *arg, const unsigned char *der, size_t len);
