@@ -90,10 +90,37 @@ void chain_visit_subject(const struct chain_pool *pool, const X509_NAME *name, u
     }
 }
 
+/* ---- what is assumed ---- */
+
+const struct chain_assumption *chain_assumed(const struct chain_pool *pool, const struct cert *cert)
+{
+    size_t count = pool->assumed == NULL ? 0 : pool->assumed->count;
+    for (size_t i = 0; i < count; i++) {
+        if (memcmp(pool->assumed->certs[i].cert->sha256, cert->sha256, sizeof cert->sha256) == 0)
+            return &pool->assumed->certs[i];
+    }
+    return NULL;
+}
+
+enum config_trust_mode chain_mode(const struct chain_pool *pool)
+{
+    return pool->assumed != NULL && pool->assumed->is_exclusive_ca ? TRUST_MODE_EXCLUSIVE_CA
+                                                                   : pool->trust->mode;
+}
+
 static bool is_anchor(const struct chain_pool *pool, chain_node node)
 {
     const struct trust_member *member = chain_member(pool, node);
-    return member != NULL && member->is_anchor;
+    if (pool->assumed == NULL)
+        return member != NULL && member->is_anchor;
+    const struct cert *cert = chain_cert(pool, node);
+    const struct chain_assumption *assumed = chain_assumed(pool, cert);
+    if (assumed != NULL && assumed->is_anchor)
+        return true;
+    if (member == NULL || !pool->assumed->is_exclusive_ca)
+        return member != NULL && member->is_anchor;
+    return member->is_issuer &&
+           trust_may_anchor(TRUST_MODE_EXCLUSIVE_CA, cert, member->is_self_signed);
 }
 
 /* ---- signatures ---- */
@@ -112,6 +139,9 @@ enum check { CHECK_BAD, CHECK_GOOD, CHECK_UNKNOWN /* no budget left */ };
 static enum check verify(struct chain_pool *pool, chain_node subject, chain_node issuer)
 {
     size_t count = pool->presented_count;
+    const struct chain_assumption *assumed = chain_assumed(pool, chain_cert(pool, subject));
+    if (assumed != NULL && assumed->is_reachable)
+        return CHECK_GOOD;
     if (subject >= count && issuer >= count) {
         int known = trust_known_signature(pool->trust, (uint32_t)(subject - count),
                                           (uint32_t)(issuer - count));
@@ -192,7 +222,9 @@ static bool issuers_add(void *context, chain_node node)
         return false;
     }
     const struct chain_pool *pool = issuers->search->pool;
-    if (is_in_path(issuers->search, issuers->step, node))
+    const struct chain_assumption *assumed = chain_assumed(pool, chain_cert(pool, node));
+    if ((assumed != NULL && assumed->is_avoided) ||
+        is_in_path(issuers->search, issuers->step, node))
         return true;
     unsigned rank = identifier_rank(issuers->subject, chain_cert(pool, node)) * 2;
     issuers->ranks[issuers->count] = (uint8_t)(rank + (is_anchor(pool, node) ? 0 : 1));

@@ -43,9 +43,28 @@ struct chain_crl_memo { /* whether a certificate's key verifies a CRL */
     bool is_good;
 };
 
+#define CHAIN_ASSUMED_MAX 32
+
+/* What is taken for granted about one certificate while a remedy is looked for (remedy.h). */
+struct chain_assumption {
+    const struct cert *cert;
+    bool is_anchor;
+    bool is_avoided;   /* no path goes through it */
+    bool is_reachable; /* its signature is good, whatever the issuer's key says */
+    uint32_t mended;   /* errors of this certificate that do not count, VERDICT_ERROR_BIT */
+};
+struct chain_assumptions {
+    struct chain_assumption certs[CHAIN_ASSUMED_MAX];
+    size_t count;
+    uint32_t mended;      /* errors of the path as a whole that do not count */
+    bool is_exclusive_ca; /* trust.mode exclusive_ca instead of the configured one */
+    bool is_any_policy;   /* trust.policy.require_explicit is off */
+};
+
 struct chain_pool {
     const struct trust *trust;
-    struct cert *const *presented; /* borrowed */
+    const struct chain_assumptions *assumed; /* borrowed; NULL: none, the verdict that counts */
+    struct cert *const *presented;           /* borrowed */
     size_t presented_count;
     chain_node *presented_node; /* owned; a certificate that is a member goes by that number */
     unsigned checks_left;
@@ -77,6 +96,11 @@ void chain_pool_clear(struct chain_pool *pool);
 struct cert *chain_cert(const struct chain_pool *pool, chain_node node);
 /* The store member, or NULL for a certificate that was only presented. */
 const struct trust_member *chain_member(const struct chain_pool *pool, chain_node node);
+/* What is assumed about this certificate; NULL: nothing. */
+const struct chain_assumption *chain_assumed(const struct chain_pool *pool,
+                                             const struct cert *cert);
+/* The trust mode that counts. */
+enum config_trust_mode chain_mode(const struct chain_pool *pool);
 /* Takes a signature check off the budget; false: there was nothing left. */
 bool chain_charge(struct chain_pool *pool, const struct cert *key_owner);
 

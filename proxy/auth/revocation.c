@@ -18,6 +18,7 @@ struct query {
     int64_t now;
     int64_t *valid_until;
     bool is_nested;    /* the path of a CRL signer is being judged */
+    bool is_replaced;  /* a certificate in its place is asked about, which no CRL lists */
     bool is_installed; /* there is a CRL of the issuer, whatever its state */
     bool is_revoked;
     uint32_t covered; /* reasons that CRLs have answered for */
@@ -33,9 +34,8 @@ static void limit(int64_t *valid_until, int64_t time)
 
 /* ---- who signed a CRL ---- */
 
-static bool may_sign_crls(const struct cert *cert)
+bool revocation_may_sign(const struct cert *cert)
 {
-    /* RFC 5280 section 6.3.3 (f) */
     return !cert->facts->has_key_usage || (cert->facts->key_usage & KU_CRL_SIGN) != 0;
 }
 
@@ -60,7 +60,7 @@ static bool is_signer(struct chain_pool *pool, const struct crl *crl, chain_node
 {
     const struct cert *cert = chain_cert(pool, node);
     return cert->facts->subject_hash == crl->issuer_hash &&
-           cert_name_equal(cert->facts->subject, crl->issuers[0]) && may_sign_crls(cert) &&
+           cert_name_equal(cert->facts->subject, crl->issuers[0]) && revocation_may_sign(cert) &&
            verifies(pool, crl, node);
 }
 
@@ -281,6 +281,8 @@ static const struct crl *find_delta(const struct query *query, const struct crl 
 static bool is_listed(const struct query *query, const struct crl *complete,
                       const struct crl *delta)
 {
+    if (query->is_replaced)
+        return false;
     const struct crl_entry *entry = delta == NULL ? NULL : crl_find(delta, query->cert);
     if (entry != NULL)
         return entry->reason != CRL_REASON_REMOVE;
@@ -338,7 +340,7 @@ static void ask_point(struct query *query, const DIST_POINT *point)
 
 static bool lists(const struct query *query, const struct crl *crl)
 {
-    const struct crl_entry *entry = crl_find(crl, query->cert);
+    const struct crl_entry *entry = query->is_replaced ? NULL : crl_find(crl, query->cert);
     return entry != NULL && (crl->base == NULL || entry->reason != CRL_REASON_REMOVE);
 }
 
@@ -404,6 +406,9 @@ enum revocation_status revocation_check(struct chain_pool *pool, const struct ch
         .now = now,
         .valid_until = &until,
     };
+    const struct chain_assumption *assumed = chain_assumed(pool, query.cert);
+    query.is_replaced =
+        assumed != NULL && (assumed->mended & VERDICT_ERROR_BIT(OUTCOME_REVOKED)) != 0;
     /* Without budget a newer CRL may have gone unread: that must not look like "not listed". */
     bool was_exhausted = pool->is_exhausted;
     pool->is_exhausted = false;
@@ -413,4 +418,23 @@ enum revocation_status revocation_check(struct chain_pool *pool, const struct ch
     pool->is_exhausted |= was_exhausted;
     *valid_until = until;
     return status;
+}
+
+enum revocation_status revocation_guess(const struct trust *trust, const struct cert *cert,
+                                        int64_t now)
+{
+    const struct cert_facts *facts = cert->facts;
+    uint32_t position = UINT32_MAX;
+    bool is_installed = false;
+    bool is_current = false;
+    const struct crl *crl;
+    while ((crl = crl_index_next(trust->crls, facts->issuer, facts->issuer_hash, &position)) !=
+           NULL) {
+        is_installed = true;
+        is_current |= crl->base == NULL && now >= crl->this_update && now <= crl->next_update;
+        if (crl_find(crl, cert) != NULL)
+            return REVOCATION_REVOKED;
+    }
+    bool must_answer = is_installed || facts->has_revocation_pointer || trust->missing_always;
+    return must_answer && !is_current ? REVOCATION_OFFLINE : REVOCATION_GOOD;
 }

@@ -21,5 +21,11 @@ enum revocation_status {
  * which the answer may change. */
 enum revocation_status revocation_check(struct chain_pool *pool, const struct chain_path *path,
                                         size_t element, int64_t now, int64_t *valid_until);
+/* What the installed CRLs would most likely say of a certificate whose issuer is not at hand: whose
+ * they are is told by the name alone. For advice, never for a verdict. */
+enum revocation_status revocation_guess(const struct trust *trust, const struct cert *cert,
+                                        int64_t now);
+/* RFC 5280 section 6.3.3 (f): the key usage allows the certificate's key to sign CRLs. */
+bool revocation_may_sign(const struct cert *cert);
 
 #endif

@@ -95,6 +95,10 @@ bool trust_is_disallowed(const struct trust *trust, const struct cert *cert);
 /* 1 or 0 when the signature of one member by another was checked at load, else -1. */
 int trust_known_signature(const struct trust *trust, uint32_t subject, uint32_t issuer);
 
+/* Whether a certificate would be an anchor of this mode if it were in the store where the mode
+ * looks for them (iis-semantics.md 3.2 and 3.7). */
+bool trust_may_anchor(enum config_trust_mode mode, const struct cert *cert, bool is_self_signed);
+
 /* One signature check, at once: false as well for keys and algorithms that are refused. */
 bool trust_check_signature(const struct cert *subject, const struct cert *issuer);
 

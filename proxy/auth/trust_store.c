@@ -245,20 +245,19 @@ static unsigned source_bit(enum trust_source source)
     return TRUST_IN_ROOT;
 }
 
-/* iis-semantics.md 3.2 and 3.7: the anchors of the three trust modes. */
+bool trust_may_anchor(enum config_trust_mode mode, const struct cert *cert, bool is_self_signed)
+{
+    const struct cert_facts *facts = cert->facts;
+    if (mode == TRUST_MODE_EXCLUSIVE_CA)
+        return facts->is_ca || (is_self_signed && facts->is_version_1);
+    return is_self_signed;
+}
+
 static bool member_is_anchor(const struct trust *trust, const struct trust_member *member)
 {
-    const struct cert_facts *facts = member->cert->facts;
-    switch (trust->mode) {
-    case TRUST_MODE_EXCLUSIVE_ROOT:
-        return member->is_issuer && member->is_self_signed;
-    case TRUST_MODE_EXCLUSIVE_CA:
-        return member->is_issuer &&
-               (facts->is_ca || (member->is_self_signed && facts->is_version_1));
-    case TRUST_MODE_MACHINE:
-        break;
-    }
-    return (member->stores & TRUST_IN_ROOT) != 0 && member->is_self_signed;
+    bool is_there = trust->mode == TRUST_MODE_MACHINE ? (member->stores & TRUST_IN_ROOT) != 0
+                                                      : member->is_issuer;
+    return is_there && trust_may_anchor(trust->mode, member->cert, member->is_self_signed);
 }
 
 static void classify_members(struct trust *trust)

@@ -9,6 +9,7 @@
 #include "auth/policy.h"
 #include "auth/revocation.h"
 #include "auth/trust.h"
+#include "auth/verdict_private.h"
 
 #define BIT(outcome) VERDICT_ERROR_BIT(outcome)
 
@@ -86,6 +87,11 @@ enum cert_store trust_issuer_store(const struct trust *trust)
     return CERT_STORE_ROOT;
 }
 
+enum cert_store trust_anchor_store(const struct trust *trust)
+{
+    return trust->mode == TRUST_MODE_MACHINE ? CERT_STORE_ROOT : trust_issuer_store(trust);
+}
+
 /* ---- the rules of trust (iis-semantics.md 3.7) ---- */
 
 /* Whether one of the path's issuers satisfies the condition. A path of one certificate is an
@@ -116,7 +122,7 @@ static bool is_misplaced_in_root(const struct trust_member *member)
 static bool violates_root_mix(const struct chain_pool *pool, const struct chain_path *path)
 {
     const struct trust *trust = pool->trust;
-    if (trust->mode == TRUST_MODE_EXCLUSIVE_CA || trust->source != TRUST_SOURCE_ROOT ||
+    if (chain_mode(pool) == TRUST_MODE_EXCLUSIVE_CA || trust->source != TRUST_SOURCE_ROOT ||
         !trust->is_root_mixed)
         return false;
     switch (trust->root_mix) {
@@ -140,7 +146,7 @@ static void check_trust(const struct chain_pool *pool, const struct chain_path *
     if (path->end == CHAIN_END_INCOMPLETE && path->bad_signature == path->len)
         errors->whole |= BIT(trust->partial_chain);
     /* The list can be the cause only where the path is otherwise trusted. */
-    if (trust->mode == TRUST_MODE_MACHINE && trust->source != TRUST_SOURCE_ROOT &&
+    if (chain_mode(pool) == TRUST_MODE_MACHINE && trust->source != TRUST_SOURCE_ROOT &&
         path->end == CHAIN_END_ANCHOR && !some_issuer(pool, path, is_listed_issuer))
         errors->whole |= BIT(OUTCOME_ISSUER_NOT_LISTED);
     if (violates_root_mix(pool, path))
@@ -178,8 +184,29 @@ static void check_policy(const struct chain_pool *pool, struct judgement *judgem
     const struct cert *certs[VERDICT_PATH_MAX];
     for (size_t i = 0; i < judgement->path.len; i++)
         certs[i] = chain_cert(pool, judgement->path.nodes[i]);
-    if (!policy_check(pool->trust, certs, judgement->path.len))
+    const struct trust *trust = pool->trust;
+    struct trust relaxed;
+    if (pool->assumed != NULL && pool->assumed->is_any_policy) {
+        relaxed = *trust;
+        relaxed.policy.require_explicit = false;
+        trust = &relaxed;
+    }
+    if (!policy_check(trust, certs, judgement->path.len))
         judgement->errors.whole |= BIT(OUTCOME_INVALID_POLICY);
+}
+
+/* Takes away what is assumed to be mended. */
+static void apply_assumptions(const struct chain_pool *pool, struct judgement *judgement)
+{
+    if (pool->assumed == NULL)
+        return;
+    judgement->errors.whole &= ~pool->assumed->mended;
+    for (size_t i = 0; i < judgement->path.len; i++) {
+        const struct chain_assumption *assumed =
+            chain_assumed(pool, chain_cert(pool, judgement->path.nodes[i]));
+        if (assumed != NULL)
+            judgement->errors.elements[i] &= ~assumed->mended;
+    }
 }
 
 /* All errors of one path. `best_class` is the worst error of the best path so far: a path that
@@ -195,6 +222,7 @@ static bool judge(struct chain_pool *pool, int64_t now, size_t best_class, bool 
     path_check_basics(pool, path, now, &judgement->errors, &judgement->valid_until);
     if (trust->check_usage)
         path_check_usage(pool, path, &judgement->errors);
+    apply_assumptions(pool, judgement);
     /* Equal is not better: the paths come in the order of preference. */
     if (has_best && worst_class(path_errors_all(&judgement->errors, path->len)) <= best_class)
         return false;
@@ -205,6 +233,7 @@ static bool judge(struct chain_pool *pool, int64_t now, size_t best_class, bool 
             check_revocation(pool, judgement, now);
         check_policy(pool, judgement);
         path_check_names(pool, path, &judgement->errors);
+        apply_assumptions(pool, judgement);
     }
     judgement->all = path_errors_all(&judgement->errors, path->len);
     return !has_best || worst_class(judgement->all) > best_class;
@@ -218,7 +247,7 @@ static enum cert_store store_of(const struct chain_pool *pool, chain_node node)
     if (member == NULL)
         return CERT_STORE_PRESENTED;
     /* An anchor of modes 1 and 2 is trusted for being in T, wherever else it may be. */
-    if (member->is_issuer && pool->trust->mode != TRUST_MODE_MACHINE)
+    if (member->is_issuer && chain_mode(pool) != TRUST_MODE_MACHINE)
         return trust_issuer_store(pool->trust);
     return (member->stores & TRUST_IN_ROOT) != 0 ? CERT_STORE_ROOT : CERT_STORE_INTERMEDIATE;
 }
@@ -255,31 +284,36 @@ static void write_verdict(const struct chain_pool *pool, const struct judgement 
         ret_verdict->valid_until = now + REFUSAL_SECONDS;
 }
 
-void verdict_compute(const struct trust *trust, struct cert *const *presented, size_t count,
-                     int64_t now, struct verdict *ret_verdict)
+void verdict_judge(struct chain_pool *pool, int64_t now, struct verdict *ret_verdict)
 {
-    assert(count > 0);
-    struct chain_pool pool;
     struct chain_search search;
     struct judgement best = {.path = {.nodes = {0}, .len = 1}, .valid_until = INT64_MAX};
     struct judgement current;
     size_t best_class = 0;
     bool has_best = false;
-    chain_pool_init(&pool, trust, presented, count);
-    chain_search_init(&search, &pool, pool.presented_node[0]);
+    chain_search_init(&search, pool, pool->presented_node[0]);
     while (best_class < PRIORITY_COUNT && chain_next(&search, &current.path)) {
-        if (!judge(&pool, now, best_class, has_best, &current))
+        if (!judge(pool, now, best_class, has_best, &current))
             continue;
         best = current;
         best_class = worst_class(current.all);
         has_best = true;
     }
     if (!has_best)
-        best.path.nodes[0] = pool.presented_node[0];
-    bool is_limited = pool.is_exhausted && best_class < PRIORITY_COUNT;
+        best.path.nodes[0] = pool->presented_node[0];
+    bool is_limited = pool->is_exhausted && best_class < PRIORITY_COUNT;
     assert(has_best || is_limited); /* a leaf alone is a path too */
-    write_verdict(&pool, &best, is_limited, now, ret_verdict);
+    write_verdict(pool, &best, is_limited, now, ret_verdict);
     chain_search_clear(&search);
+}
+
+void verdict_compute(const struct trust *trust, struct cert *const *presented, size_t count,
+                     int64_t now, struct verdict *ret_verdict)
+{
+    assert(count > 0);
+    struct chain_pool pool;
+    chain_pool_init(&pool, trust, presented, count);
+    verdict_judge(&pool, now, ret_verdict);
     chain_pool_clear(&pool);
 }
 

@@ -28,6 +28,8 @@ enum cert_store {
 const char *cert_store_name(enum cert_store store);
 /* The store that names the issuers a client may come from (iis-semantics.md 3.3). */
 enum cert_store trust_issuer_store(const struct trust *trust);
+/* The store that an anchor has to be in under the trust mode in force. */
+enum cert_store trust_anchor_store(const struct trust *trust);
 
 struct verdict_element {
     struct cert *cert; /* reference held by the verdict */

@@ -122,11 +122,11 @@ void explain_print_text(const struct explain_report *report, struct text *out)
         explain_windows(report, "  ", out);
         text_add_char(out, '\n');
     }
-    if (report->fix_count == 0)
+    if (report->fixes.count == 0)
         return;
     text_add_cstr(out, "fix\n");
-    for (size_t i = 0; i < report->fix_count; i++)
-        text_addf(out, "  - %s\n", report->fixes[i].text);
+    for (size_t i = 0; i < report->fixes.count; i++)
+        text_addf(out, "  - %s\n", report->fixes.items[i].text);
     text_add_char(out, '\n');
 }
 
@@ -231,8 +231,8 @@ static json_t *json_headers(const struct http_fields *headers)
 static json_t *json_fixes(const struct explain_report *report)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < report->fix_count; i++) {
-        const struct fix *fix = &report->fixes[i];
+    for (size_t i = 0; i < report->fixes.count; i++) {
+        const struct fix *fix = &report->fixes.items[i];
         json_t *item = json_object();
         set(item, "action", json_string(fix_action_name(fix->action)));
         set(item, "store", json_or_null(fix->store));

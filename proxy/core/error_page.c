@@ -172,16 +172,19 @@ static struct page detailed_page(struct exchange *x, enum outcome outcome)
     struct error_page_facts facts = {.outcome = outcome, .id = str_of(x->id), .is_detailed = true};
     const struct verdict *verdict =
         outcome_is_verdict(outcome) ? exchange_identity(x)->verdict : NULL;
-    struct fix fixes[FIX_MAX];
-    const char *texts[FIX_MAX];
-    size_t count = x->site == NULL ? 0 : fix_list(x->site, outcome, verdict, fixes);
-    for (size_t i = 0; i < count; i++)
-        texts[i] = fixes[i].text;
+    struct fix_list fixes = {0};
+    if (x->site != NULL) {
+        const struct fix_facts fix_facts = exchange_fix_facts(x, outcome);
+        fix_make(&fix_facts, &fixes);
+    }
+    const char **texts = arena_calloc(&x->arena, fixes.count, sizeof *texts);
+    for (size_t i = 0; i < fixes.count; i++)
+        texts[i] = fixes.items[i].text;
     facts.fixes = texts;
-    facts.fix_count = count;
+    facts.fix_count = fixes.count;
     add_details(&facts, x, verdict);
     struct page page = render(x, &facts);
-    fix_clear(fixes, count);
+    fix_clear(&fixes);
     return page;
 }
 

@@ -148,6 +148,18 @@ const struct identity *exchange_identity(const struct exchange *x)
     return x->is_forwarded ? &x->forwarded : &x->client->identity;
 }
 
+struct fix_facts exchange_fix_facts(struct exchange *x, enum outcome outcome)
+{
+    struct identity *identity = x->is_forwarded ? &x->forwarded : &x->client->identity;
+    return (struct fix_facts){
+        .site = x->site,
+        .access = x->place == NULL ? NULL : x->place->config,
+        .outcome = outcome,
+        .has_certificate = identity_has_certificate(identity),
+        .remedy = outcome_is_verdict(outcome) ? identity_remedy(identity, x->site) : NULL,
+    };
+}
+
 /* What a trusted proxy hands on replaces what its own connection presented: that would be the
  * proxy's certificate, which must never pass for the client's. */
 static bool read_forwarded(struct exchange *x)

@@ -16,6 +16,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "core/engine_internal.h"
+#include "core/fix.h"
 #include "core/identity.h"
 #include "http/message.h"
 #include "http/outcome.h"
@@ -160,6 +161,8 @@ void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const ch
 void exchange_answer(struct exchange *x, struct str body);
 /* Whose certificate counts for this request. */
 const struct identity *exchange_identity(const struct exchange *x);
+/* What the fixes of a refusal depend on. Call only when it is routed. */
+struct fix_facts exchange_fix_facts(struct exchange *x, enum outcome outcome);
 
 /* Answers with the outcome's page; the upstream, if any, is cancelled. */
 void exchange_refuse(struct exchange *x, enum outcome outcome);

@@ -157,6 +157,37 @@ static void add_headers(const struct snapshot *snapshot, const struct explain_re
         http_fields_add(&report->headers, arena, STR("Authorization"), STR("Basic (not shown)"));
 }
 
+/* Over plain http no certificate was looked at; over https it will be. */
+static bool is_judged_later(const struct explain_report *report,
+                            const struct explain_request *request)
+{
+    if (report->outcome != OUTCOME_SSL_REQUIRED || request->presented_count == 0 ||
+        request->site->trust == NULL || report->access->client_certificate == CLIENT_CERT_IGNORE)
+        return false;
+    struct verdict verdict;
+    verdict_compute(request->site->trust, request->presented, request->presented_count,
+                    request->now, &verdict);
+    bool is_refused = verdict.outcome != OUTCOME_OK;
+    verdict_clear(&verdict);
+    return is_refused;
+}
+
+static void add_fixes(struct explain_report *report, const struct explain_request *request)
+{
+    struct fix_facts facts = {
+        .site = request->site,
+        .access = report->access,
+        .outcome = report->outcome,
+        .has_certificate = request->presented_count > 0,
+    };
+    if (outcome_is_verdict(report->outcome) || is_judged_later(report, request)) {
+        remedy_find(request->site->trust, request->presented, request->presented_count,
+                    request->now, &report->remedy);
+        facts.remedy = &report->remedy;
+    }
+    fix_make(&facts, &report->fixes);
+}
+
 void explain_make(const struct snapshot *snapshot, const struct explain_request *request,
                   struct arena *arena, struct explain_report *ret_report)
 {
@@ -187,15 +218,13 @@ void explain_make(const struct snapshot *snapshot, const struct explain_request 
     if (decision.outcome == OUTCOME_OK)
         add_headers(snapshot, request, &decision, arena, report);
     else
-        report->fix_count = fix_list(request->site, decision.outcome,
-                                     report->has_verdict ? &report->verdict : NULL, report->fixes);
+        add_fixes(report, request);
 }
 
 void explain_clear(struct explain_report *report)
 {
     if (report->has_verdict)
         verdict_clear(&report->verdict);
-    fix_clear(report->fixes, report->fix_count);
-    report->fix_count = 0;
+    fix_clear(&report->fixes);
     report->has_verdict = false;
 }

@@ -39,8 +39,8 @@ struct explain_report { /* slices in the arena handed in */
     size_t advertised_count;
     struct str *rules; /* what was tried, in order */
     size_t rule_count;
-    struct fix fixes[FIX_MAX];
-    size_t fix_count;
+    struct remedy remedy; /* the certificates of the fixes point into what was judged */
+    struct fix_list fixes;
 };
 
 void explain_make(const struct snapshot *snapshot, const struct explain_request *request,

@@ -3,7 +3,10 @@
 
 #include <stdlib.h>
 
+#include <openssl/x509.h>
+
 #include "base/clock.h"
+#include "base/mem.h"
 
 const char *fix_action_name(enum fix_action action)
 {
@@ -19,22 +22,26 @@ const char *fix_action_name(enum fix_action action)
     return names[action];
 }
 
+#define BIT(outcome) VERDICT_ERROR_BIT(outcome)
+
+/* Fixes in one line of the log. */
+#define SENTENCE_MAX 12
+
+/* What a new certificate of the same subject mends. */
+#define RENEWABLE (BIT(OUTCOME_EXPIRED) | BIT(OUTCOME_NOT_YET_VALID) | BIT(OUTCOME_WRONG_USAGE))
+
 struct fixes { /* being collected */
-    const struct snapshot_site *site;
-    enum outcome outcome;
-    const struct verdict *verdict;
-    struct fix *list;
-    size_t count;
+    const struct fix_facts *facts;
+    struct fix_list *list;
 };
 
 /* Takes the text over. */
 static void add(struct fixes *fixes, struct fix fix, struct text *text)
 {
+    struct fix_list *list = fixes->list;
     fix.text = text_take(text);
-    if (fixes->count < FIX_MAX)
-        fixes->list[fixes->count++] = fix;
-    else
-        free(fix.text);
+    list->items = xreallocarray(list->items, list->count + 1, sizeof *list->items);
+    list->items[list->count++] = fix;
 }
 
 static void add_set(struct fixes *fixes, const char *key, const char *value, const char *why)
@@ -59,98 +66,79 @@ static void name(struct text *out, const struct cert *cert,
     text_add_char(out, '\'');
 }
 
-/* ---- the path ----------------------------------------------------------------------------- */
+/* ---- stores ------------------------------------------------------------------------------- */
 
-static const struct verdict_element *top(const struct verdict *verdict)
+static bool is_anchor_store(const struct fixes *fixes, enum cert_store store)
 {
-    return &verdict->path[verdict->path_len - 1];
+    return store == CERT_STORE_ROOT || store == trust_issuer_store(fixes->facts->site->trust);
 }
 
-/* The store an anchor has to be in under the site's mode. */
-static const char *anchor_store(const struct fixes *fixes)
+static void add_known(struct fixes *fixes, const struct remedy_step *step)
 {
-    bool is_machine = fixes->site->config->trust.mode == TRUST_MODE_MACHINE;
-    return cert_store_name(is_machine ? CERT_STORE_ROOT : trust_issuer_store(fixes->site->trust));
-}
-
-static void add_certificate(struct fixes *fixes, const char *store, const struct cert *cert,
-                            struct text *text)
-{
-    add(fixes, (struct fix){.action = FIX_ADD_CERTIFICATE, .store = store, .cert = cert}, text);
-}
-
-/* Mode 1 takes only roots from the bound store: with a CA of the path in it, mode 2 would do. */
-static bool wants_exclusive_ca(const struct fixes *fixes)
-{
-    const struct verdict *verdict = fixes->verdict;
-    enum cert_store issuers = trust_issuer_store(fixes->site->trust);
-    if (fixes->site->config->trust.mode != TRUST_MODE_EXCLUSIVE_ROOT || issuers == CERT_STORE_ROOT)
-        return false;
-    for (size_t i = 1; i < verdict->path_len; i++) {
-        if (verdict->path[i].store == issuers)
-            return true;
-    }
-    return false;
-}
-
-static void fix_mode(struct fixes *fixes)
-{
-    add_set(fixes, "trust.mode", "exclusive_ca",
-            "since the bound store holds an intermediate CA of the chain and not its root");
-}
-
-static void fix_untrusted_root(struct fixes *fixes)
-{
-    if (wants_exclusive_ca(fixes)) {
-        fix_mode(fixes);
-        return;
-    }
-    const struct cert *root = top(fixes->verdict)->cert;
     struct text text = {0};
-    text_add_cstr(&text, "add the root certificate ");
-    name(&text, root, cert_subject);
-    text_addf(&text, " to trust.%s, if that CA is to be trusted", anchor_store(fixes));
-    add_certificate(fixes, anchor_store(fixes), root, &text);
+    const char *store = cert_store_name(step->store);
+    bool is_anchor = is_anchor_store(fixes, step->store);
+    bool is_root = X509_NAME_cmp(X509_get_subject_name(step->cert->x509),
+                                 X509_get_issuer_name(step->cert->x509)) == 0;
+    text_addf(&text, "add the %s ",
+              is_root     ? "root certificate"
+              : is_anchor ? "CA certificate"
+                          : "intermediate");
+    name(&text, step->cert, cert_subject);
+    text_addf(&text, " to trust.%s", store);
+    if (is_anchor)
+        text_add_cstr(&text, ", if that CA is to be trusted");
+    add(fixes, (struct fix){.action = FIX_ADD_CERTIFICATE, .store = store, .cert = step->cert},
+        &text);
 }
 
-/* The issuer of the topmost certificate is not known. Above a CA that is most likely a root; above
- * the client's own certificate it is most likely the intermediate that was not sent. */
-static void fix_partial_chain(struct fixes *fixes)
+static void add_unknown(struct fixes *fixes, const struct remedy_step *step)
 {
-    const struct config_trust *trust = &fixes->site->config->trust;
-    const struct verdict_element *last = top(fixes->verdict);
-    bool has_ca = fixes->verdict->path_len > 1;
     struct text text = {0};
-    if (wants_exclusive_ca(fixes)) {
-        fix_mode(fixes);
-    } else if (has_ca && trust->mode == TRUST_MODE_EXCLUSIVE_CA) {
-        text_add_cstr(&text, "add the CA ");
-        name(&text, last->cert, cert_subject);
-        text_addf(&text, " to trust.%s, if it is to be trusted", anchor_store(fixes));
-        add_certificate(fixes, anchor_store(fixes), last->cert, &text);
-    } else if (has_ca) {
-        text_add_cstr(&text, "add the root certificate ");
-        name(&text, last->cert, cert_issuer);
+    const char *store = cert_store_name(step->store);
+    const char *anchors = cert_store_name(trust_anchor_store(fixes->facts->site->trust));
+    bool is_anchor = is_anchor_store(fixes, step->store);
+    text_addf(&text, "add the %s ", is_anchor ? "root certificate" : "certificate of the issuer");
+    name(&text, step->below, cert_issuer);
+    text_addf(&text, " to trust.%s", store);
+    if (step->is_other_key)
+        text_add_cstr(&text, " (the one of this name that was found has another key)");
+    if (is_anchor)
         text_addf(&text,
-                  " to trust.%s, if that CA is to be trusted (if it is no root: to "
-                  "trust.intermediate, and its own root to trust.%s)",
-                  anchor_store(fixes), anchor_store(fixes));
-        add_certificate(fixes, anchor_store(fixes), NULL, &text);
-    } else {
-        text_add_cstr(&text, "add the certificate of the issuer ");
-        name(&text, last->cert, cert_issuer);
+                  ", if that CA is to be trusted (if it is no root: to trust.intermediate, and "
+                  "its own root to trust.%s)",
+                  anchors);
+    else
         text_addf(&text,
-                  " to trust.intermediate, or have the client send it (if it is a root: to "
-                  "trust.%s)",
-                  anchor_store(fixes));
-        add_certificate(fixes, cert_store_name(CERT_STORE_INTERMEDIATE), NULL, &text);
-    }
+                  ", or have the client send it (if it is a root: to trust.%s; if its own root "
+                  "is not in trust.%s: that one too)",
+                  anchors, anchors);
+    add(fixes, (struct fix){.action = FIX_ADD_CERTIFICATE, .store = store}, &text);
 }
 
-static void fix_mixed_root(struct fixes *fixes)
+/* Only the list of issuers, not the path, is at fault. */
+static bool is_for_list(const struct fixes *fixes, const struct remedy_step *step)
+{
+    const struct trust *trust = fixes->facts->site->trust;
+    return step->store != CERT_STORE_INTERMEDIATE && step->below != NULL &&
+           step->store != trust_anchor_store(trust);
+}
+
+static void add_listed(struct fixes *fixes, const struct remedy_step *step)
+{
+    struct text text = {0};
+    const char *store = cert_store_name(step->store);
+    text_add_cstr(&text, "add the issuer ");
+    name(&text, step->below, cert_issuer);
+    text_addf(&text, " to trust.%s, or unbind that store", store);
+    add(fixes, (struct fix){.action = FIX_ADD_CERTIFICATE, .store = store, .cert = step->cert},
+        &text);
+}
+
+static void move_roots(struct fixes *fixes)
 {
     size_t count = 0;
-    struct cert *const *misplaced = trust_misplaced_roots(fixes->site->trust, &count);
+    struct cert *const *misplaced = trust_misplaced_roots(fixes->facts->site->trust, &count);
     for (size_t i = 0; i < count; i++) {
         const struct cert *cert = misplaced[i];
         struct text text = {0};
@@ -165,23 +153,29 @@ static void fix_mixed_root(struct fixes *fixes)
     }
 }
 
-static void fix_issuer_list(struct fixes *fixes)
+static void remove_disallowed(struct fixes *fixes, const struct remedy_step *step)
 {
-    const struct verdict *verdict = fixes->verdict;
-    const char *store = cert_store_name(trust_issuer_store(fixes->site->trust));
     struct text text = {0};
-    text_add_cstr(&text, "add the issuer ");
-    name(&text, verdict->path[0].cert, cert_issuer);
-    text_addf(&text, " to trust.%s, or unbind that store", store);
-    add_certificate(fixes, store, verdict->path_len > 1 ? verdict->path[1].cert : NULL, &text);
+    text_add_cstr(&text, "take ");
+    name(&text, step->cert, cert_subject);
+    text_add_cstr(&text, " out of trust.disallowed, if it is there by mistake");
+    add(fixes,
+        (struct fix){.action = FIX_REMOVE_CERTIFICATE,
+                     .store = cert_store_name(CERT_STORE_DISALLOWED),
+                     .cert = step->cert},
+        &text);
 }
 
-/* ---- a certificate ------------------------------------------------------------------------ */
-
-static const struct cert *at_fault(const struct verdict *verdict)
+static void add_crl(struct fixes *fixes, const struct remedy_step *step)
 {
-    return verdict->path[verdict->fault < verdict->path_len ? verdict->fault : 0].cert;
+    struct text text = {0};
+    text_add_cstr(&text, "add a current CRL of ");
+    name(&text, step->cert, cert_issuer);
+    text_add_cstr(&text, " to trust.revocation.crls");
+    add(fixes, (struct fix){.action = FIX_ADD_CRL, .cert = step->cert}, &text);
 }
+
+/* ---- certificates to be replaced ---------------------------------------------------------- */
 
 static void add_date(struct text *out, int64_t seconds)
 {
@@ -189,114 +183,179 @@ static void add_date(struct text *out, int64_t seconds)
     text_add(out, clock_format_rfc3339(seconds, text));
 }
 
-static void fix_validity(struct fixes *fixes)
+/* What is wrong, as a clause: "which expired at ...". */
+static void add_fault(struct text *out, const struct remedy_step *step, enum outcome outcome)
 {
-    const struct cert *cert = at_fault(fixes->verdict);
-    struct text text = {0};
-    bool is_expired = fixes->outcome == OUTCOME_EXPIRED;
-    text_add_cstr(&text, is_expired ? "renew " : "check the clocks, or renew ");
-    name(&text, cert, cert_subject);
-    text_add_cstr(&text, is_expired ? ", which expired at " : ", which is valid from ");
-    add_date(&text, is_expired ? cert->not_after : cert->not_before);
-    add(fixes, (struct fix){.action = FIX_RENEW, .cert = cert}, &text);
-}
-
-static void fix_distrust(struct fixes *fixes)
-{
-    const struct cert *cert = at_fault(fixes->verdict);
-    struct text text = {0};
-    text_add_cstr(&text, "take ");
-    name(&text, cert, cert_subject);
-    text_add_cstr(&text, " out of trust.disallowed, if it is there by mistake");
-    add(fixes,
-        (struct fix){.action = FIX_REMOVE_CERTIFICATE,
-                     .store = cert_store_name(CERT_STORE_DISALLOWED),
-                     .cert = cert},
-        &text);
-}
-
-/* One CRL for each issuer whose answer is missing. */
-static void fix_crl(struct fixes *fixes)
-{
-    const struct verdict *verdict = fixes->verdict;
-    for (size_t i = 0; i < verdict->path_len; i++) {
-        if ((verdict->path[i].errors & VERDICT_ERROR_BIT(OUTCOME_REVOCATION_OFFLINE)) == 0)
-            continue;
-        const struct cert *cert = verdict->path[i].cert;
-        struct text text = {0};
-        text_add_cstr(&text, "add a current CRL of ");
-        name(&text, cert, cert_issuer);
-        text_add_cstr(&text, " to trust.revocation.crls");
-        add(fixes, (struct fix){.action = FIX_ADD_CRL, .cert = cert}, &text);
+    switch ((int)outcome) {
+    case OUTCOME_EXPIRED:
+        text_add_cstr(out, "expired at ");
+        add_date(out, step->cert->not_after);
+        break;
+    case OUTCOME_NOT_YET_VALID:
+        text_add_cstr(out, "is valid from ");
+        add_date(out, step->cert->not_before);
+        text_add_cstr(out, " (check the clocks)");
+        break;
+    case OUTCOME_WRONG_USAGE:
+        text_add_cstr(out, step->is_authority ? "has a key usage or extended key usage that does "
+                                                "not allow this"
+                                              : "lacks the usage clientAuth (1.3.6.1.5.5.7.3.2)");
+        break;
+    case OUTCOME_BASIC_CONSTRAINTS:
+        text_add_cstr(out, "may not issue the certificate below it (basicConstraints)");
+        break;
+    case OUTCOME_REVOKED:
+        text_add_cstr(out, "was revoked");
+        break;
+    case OUTCOME_REVOCATION_OFFLINE:
+        text_add_cstr(out, "has a key usage without cRLSign, so no CRL of it counts");
+        break;
+    case OUTCOME_UNTRUSTED_ROOT:
+        text_add_cstr(out, "is self-signed, and this trust mode takes CAs only");
+        break;
+    case OUTCOME_INVALID_POLICY:
+        text_add_cstr(out, "has none of the certificate policies that are demanded");
+        break;
+    default:
+        text_addf(out, "is at fault (%s)", outcome_info(outcome)->reason);
+        break;
     }
 }
 
-static void fix_usage(struct fixes *fixes)
+static void add_faults(struct text *out, const struct remedy_step *step)
 {
-    struct text text = {0};
-    text_add_cstr(&text, "renew ");
-    name(&text, at_fault(fixes->verdict), cert_subject);
-    text_add_cstr(&text, " with the usage clientAuth (1.3.6.1.5.5.7.3.2), or set "
-                         "trust.check_usage: false");
-    add(fixes, (struct fix){.action = FIX_RENEW, .cert = at_fault(fixes->verdict)}, &text);
-    add_set(fixes, "trust.check_usage", "false", "if certificates for other uses are to be let in");
+    bool is_first = true;
+    for (int outcome = OUTCOME_EXPLICIT_DISTRUST; outcome <= OUTCOME_CRITICAL_EXTENSION;
+         outcome++) {
+        if ((step->errors & BIT(outcome)) == 0)
+            continue;
+        if (!is_first)
+            text_add_cstr(out, " and ");
+        add_fault(out, step, (enum outcome)outcome);
+        is_first = false;
+    }
 }
 
-static void fix_other_certificate(struct fixes *fixes)
+/* A CA: neither the client nor the administrator of the proxy can do anything about it. */
+static void replace_authority(struct fixes *fixes, const struct remedy_step *step)
 {
     struct text text = {0};
-    text_add_cstr(&text, "present another certificate: ");
-    name(&text, at_fault(fixes->verdict), cert_subject);
-    text_addf(&text, " is at fault itself (%s)", outcome_info(fixes->outcome)->reason);
-    add(fixes, (struct fix){.action = FIX_PRESENT, .cert = at_fault(fixes->verdict)}, &text);
+    const char *store = step->store == CERT_STORE_PRESENTED ? NULL : cert_store_name(step->store);
+    text_add_cstr(&text, "only the issuer can mend this: have ");
+    name(&text, step->cert, cert_issuer);
+    text_add_cstr(&text, " issue the CA certificate ");
+    name(&text, step->cert, cert_subject);
+    text_add_cstr(&text, " anew, which ");
+    add_faults(&text, step);
+    if (store == NULL)
+        text_add_cstr(&text, ", and have the client send the new one");
+    else
+        text_addf(&text, ", and put the new one into trust.%s", store);
+    text_add_cstr(&text, ", or present a certificate of another CA");
+    add(fixes, (struct fix){.action = FIX_RENEW, .store = store, .cert = step->cert}, &text);
+}
+
+static void replace_leaf(struct fixes *fixes, const struct remedy_step *step)
+{
+    struct text text = {0};
+    bool is_renewable = (step->errors & ~RENEWABLE) == 0;
+    text_add_cstr(&text, is_renewable ? "renew " : "present another certificate: ");
+    name(&text, step->cert, cert_subject);
+    text_add_cstr(&text, is_renewable ? ", which " : " ");
+    add_faults(&text, step);
+    if ((step->errors & BIT(OUTCOME_UNTRUSTED_ROOT)) != 0)
+        text_addf(&text, "; one that a CA of trust.%s issued",
+                  cert_store_name(trust_anchor_store(fixes->facts->site->trust)));
+    else if (!is_renewable)
+        text_add_cstr(&text, ", and only the issuer can mend this");
+    add(fixes, (struct fix){.action = is_renewable ? FIX_RENEW : FIX_PRESENT, .cert = step->cert},
+        &text);
+}
+
+/* ---- the verdict -------------------------------------------------------------------------- */
+
+static void add_step(struct fixes *fixes, const struct remedy_step *step)
+{
+    switch (step->kind) {
+    case REMEDY_ADD_CERTIFICATE:
+        if (is_for_list(fixes, step))
+            add_listed(fixes, step);
+        else if (step->cert != NULL)
+            add_known(fixes, step);
+        else
+            add_unknown(fixes, step);
+        break;
+    case REMEDY_MOVE_ROOTS:
+        move_roots(fixes);
+        break;
+    case REMEDY_EXCLUSIVE_CA:
+        add_set(fixes, "trust.mode", "exclusive_ca",
+                "since the bound store holds an intermediate CA of the chain and not its root");
+        break;
+    case REMEDY_WHOLE_LIST:
+        add_set(fixes, "compat.large_root_store", "off",
+                "since the root is beyond the end of the list of issuers");
+        break;
+    case REMEDY_REMOVE_DISALLOWED:
+        remove_disallowed(fixes, step);
+        break;
+    case REMEDY_ADD_CRL:
+        add_crl(fixes, step);
+        break;
+    case REMEDY_ANY_POLICY:
+        add_set(fixes, "trust.policy.require_explicit", "false",
+                "or have certificates with a policy issued");
+        break;
+    case REMEDY_REPLACE:
+        (step->is_authority ? replace_authority : replace_leaf)(fixes, step);
+        break;
+    case REMEDY_PRESENT_FEWER:
+        add_present(fixes, "present fewer certificates, only those of one chain: the search for a "
+                           "path was given up");
+        break;
+    }
 }
 
 static void fix_verdict(struct fixes *fixes)
 {
-    switch ((int)fixes->outcome) {
-    case OUTCOME_UNTRUSTED_ROOT:
-        fix_untrusted_root(fixes);
-        break;
-    case OUTCOME_PARTIAL_CHAIN:
-    case OUTCOME_PARTIAL_CHAIN_CHAINING:
-        fix_partial_chain(fixes);
-        break;
-    case OUTCOME_ROOT_STORE_MIXED:
-        fix_mixed_root(fixes);
-        break;
-    case OUTCOME_ISSUER_NOT_LISTED:
-        fix_issuer_list(fixes);
-        break;
-    case OUTCOME_SEARCH_LIMIT:
-        add_present(fixes, "present fewer certificates: the search for a path was given up");
-        break;
-    case OUTCOME_EXPIRED:
-    case OUTCOME_NOT_YET_VALID:
-        fix_validity(fixes);
-        break;
-    case OUTCOME_EXPLICIT_DISTRUST:
-        fix_distrust(fixes);
-        break;
-    case OUTCOME_REVOCATION_OFFLINE:
-        fix_crl(fixes);
-        break;
-    case OUTCOME_WRONG_USAGE:
-        fix_usage(fixes);
-        break;
-    default:
-        fix_other_certificate(fixes);
-        break;
+    const struct remedy *remedy = fixes->facts->remedy;
+    bool is_usage_enough = false;
+    for (size_t i = 0; i < remedy->count; i++) {
+        add_step(fixes, &remedy->steps[i]);
+        is_usage_enough |= remedy->steps[i].is_usage_only;
     }
+    if (!is_usage_enough)
+        return;
+    struct text text = {0};
+    text_add_cstr(&text, "or, instead of certificates for this usage, set trust.check_usage: "
+                         "false, if those for other uses are to be let in");
+    add(fixes, (struct fix){.action = FIX_SET, .key = "trust.check_usage", .value = "false"},
+        &text);
 }
 
 /* ---- access ------------------------------------------------------------------------------- */
 
+/* What https would ask for next is told at once. */
+static void fix_plain_http(struct fixes *fixes)
+{
+    const struct fix_facts *facts = fixes->facts;
+    const struct config_access *access =
+        facts->access != NULL ? facts->access : &facts->site->config->access;
+    bool is_required = access->client_certificate == CLIENT_CERT_REQUIRE;
+    add_present(fixes, "use https");
+    if (facts->remedy != NULL)
+        fix_verdict(fixes);
+    else if (is_required && !facts->has_certificate)
+        add_present(fixes, "present a client certificate");
+    else if (!is_required)
+        add_set(fixes, "require_ssl", "false", "if plain http is to be served here");
+}
+
 static void fix_access(struct fixes *fixes)
 {
-    switch ((int)fixes->outcome) {
+    switch ((int)fixes->facts->outcome) {
     case OUTCOME_SSL_REQUIRED:
-        add_present(fixes, "use https");
-        add_set(fixes, "require_ssl", "false", "if plain http is to be served here");
+        fix_plain_http(fixes);
         break;
     case OUTCOME_CIPHER_STRENGTH:
         add_present(fixes, "use a cipher of 128 bits or more");
@@ -343,29 +402,31 @@ static void fix_access(struct fixes *fixes)
     }
 }
 
-size_t fix_list(const struct snapshot_site *site, enum outcome outcome,
-                const struct verdict *verdict, struct fix ret_fixes[FIX_MAX])
+void fix_make(const struct fix_facts *facts, struct fix_list *ret_list)
 {
-    struct fixes fixes = {.site = site, .outcome = outcome, .verdict = verdict, .list = ret_fixes};
-    if (!outcome_is_verdict(outcome))
+    struct fixes fixes = {facts, ret_list};
+    *ret_list = (struct fix_list){0};
+    if (!outcome_is_verdict(facts->outcome))
         fix_access(&fixes);
-    else if (verdict != NULL && verdict->path_len > 0)
+    else if (facts->remedy != NULL)
         fix_verdict(&fixes);
-    return fixes.count;
 }
 
-void fix_clear(struct fix *fixes, size_t count)
+void fix_clear(struct fix_list *list)
 {
-    for (size_t i = 0; i < count; i++)
-        free(fixes[i].text);
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i].text);
+    free(list->items);
+    *list = (struct fix_list){0};
 }
 
-void fix_sentence(const struct snapshot_site *site, enum outcome outcome,
-                  const struct verdict *verdict, struct text *out)
+void fix_sentence(const struct fix_facts *facts, struct text *out)
 {
-    struct fix fixes[FIX_MAX];
-    size_t count = fix_list(site, outcome, verdict, fixes);
-    for (size_t i = 0; i < count; i++)
-        text_addf(out, "%s%s", i == 0 ? "" : "; ", fixes[i].text);
-    fix_clear(fixes, count);
+    struct fix_list list;
+    fix_make(facts, &list);
+    for (size_t i = 0; i < list.count && i < SENTENCE_MAX; i++)
+        text_addf(out, "%s%s", i == 0 ? "" : "; ", list.items[i].text);
+    if (list.count > SENTENCE_MAX)
+        text_addf(out, "; and %zu more, see mtls-proxy explain", list.count - SENTENCE_MAX);
+    fix_clear(&list);
 }

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "auth/remedy.h"
 #include "auth/verdict.h"
 #include "base/text.h"
 #include "core/snapshot.h"
@@ -25,23 +26,33 @@ const char *fix_action_name(enum fix_action action);
 
 struct fix {
     enum fix_action action;
-    const char *store; /* cert_store_name() of where it goes or leaves; NULL: none */
+    const char *store; /* cert_store_name() of where it goes, lies or leaves; NULL: none */
     const struct cert
         *cert;       /* the one to add, remove, move or renew; NULL: not at hand. Borrowed */
     const char *key; /* the configuration key to set; NULL: none */
     const char *value;
     char *text; /* owned: one sentence, without a full stop */
 };
+struct fix_list { /* start from {0} */
+    struct fix *items;
+    size_t count;
+};
 
-#define FIX_MAX 16
+struct fix_facts {
+    const struct snapshot_site *site;
+    const struct config_access *access; /* of the place that was asked for; NULL: not known */
+    enum outcome outcome;
+    bool has_certificate; /* the client presents one */
+    /* For a verdict, or for plain http with a certificate that https would have judged: what would
+     * mend it; NULL: nothing has to be. */
+    const struct remedy *remedy;
+};
 
-/* Everything to be done, in order. verdict: the one that refused, or NULL. The texts are the
+/* Everything to be done, in order; where there is a choice, the second way begins with "or". The
  * caller's: fix_clear. */
-size_t fix_list(const struct snapshot_site *site, enum outcome outcome,
-                const struct verdict *verdict, struct fix ret_fixes[FIX_MAX]);
-void fix_clear(struct fix *fixes, size_t count);
-/* The texts of fix_list in one line. */
-void fix_sentence(const struct snapshot_site *site, enum outcome outcome,
-                  const struct verdict *verdict, struct text *out);
+void fix_make(const struct fix_facts *facts, struct fix_list *ret_list);
+void fix_clear(struct fix_list *list);
+/* The texts in one line; a long list is cut and says so. */
+void fix_sentence(const struct fix_facts *facts, struct text *out);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "auth/cert_table.h"
+#include "auth/remedy.h"
 #include "auth/verdict_cache.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -58,6 +59,7 @@ void identity_clear(struct identity *identity)
     free(identity->presented);
     free(identity->offered);
     verdict_unref(identity->verdict);
+    free(identity->remedy);
     *identity = (struct identity){0};
 }
 
@@ -112,6 +114,8 @@ static void judge(struct client *client, const struct trust *trust, int64_t now)
     struct identity *identity = &client->identity;
     memcpy(identity->revocation, trust_revocation_digest(trust), sizeof identity->revocation);
     verdict_unref(identity->verdict);
+    free(identity->remedy);
+    identity->remedy = NULL;
     identity->verdict = verdict_cache_get(client->engine->verdicts, trust, identity->presented,
                                           identity->presented_count, now);
     identity->outcome = identity->verdict->outcome;
@@ -129,6 +133,18 @@ enum outcome identity_judge(struct client *client, const struct snapshot_site *s
     if (!is_current(identity, site->trust, now))
         judge(client, site->trust, now);
     return identity->outcome;
+}
+
+const struct remedy *identity_remedy(struct identity *identity, const struct snapshot_site *site)
+{
+    if (identity->verdict == NULL || identity->verdict->outcome == OUTCOME_OK)
+        return NULL;
+    if (identity->remedy == NULL) {
+        identity->remedy = xmalloc(sizeof *identity->remedy);
+        remedy_find(site->trust, identity->presented, identity->presented_count, clock_wall_s(),
+                    identity->remedy);
+    }
+    return identity->remedy;
 }
 
 static void offer_presented(struct identity *identity, struct tls_session_facts *facts)

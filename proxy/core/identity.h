@@ -19,6 +19,7 @@
 #include "http/outcome.h"
 
 struct client;
+struct remedy;
 struct engine;
 struct tls_certificate;
 struct snapshot_site;
@@ -33,6 +34,7 @@ struct identity {            /* start from {0} */
     int64_t valid_until;             /* seconds since 1970 */
     unsigned char revocation[TRUST_EPOCH_SIZE]; /* the generation it was reached under */
     bool is_judged;
+    struct remedy *remedy;       /* what would mend the verdict; owned; NULL: nobody asked */
     struct cert_map_memo mapped; /* of the leaf */
 };
 
@@ -50,6 +52,9 @@ static inline bool identity_has_certificate(const struct identity *identity)
  * the handshake's but may have CRLs of its own; reached again when it is due or when the CRLs are
  * others. Call only with a certificate. */
 enum outcome identity_judge(struct client *client, const struct snapshot_site *site, int64_t now);
+/* What would make a refused identity trusted at this site; NULL when the certificate is not at
+ * fault. Found once for a verdict; lives as long as that. */
+const struct remedy *identity_remedy(struct identity *identity, const struct snapshot_site *site);
 /* What a session of this connection may carry; false when it must not be resumable. */
 bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts);
 /* The verdict whose path is the validated chain, for forwarding that: after a resumption it is

@@ -98,7 +98,7 @@ static const struct cert *certificate_at_fault(const struct identity *identity,
     return identity->presented[0];
 }
 
-void refusal_log_write(struct refusal_log *log, const struct exchange *x, enum outcome outcome)
+void refusal_log_write(struct refusal_log *log, struct exchange *x, enum outcome outcome)
 {
     const struct snapshot *snapshot = x->engine->snapshot;
     if (x->site == NULL || !log_wants(LOG_LEVEL_NOTICE))
@@ -120,7 +120,8 @@ void refusal_log_write(struct refusal_log *log, const struct exchange *x, enum o
     if (identity_has_certificate(identity) && x->shows_certificate)
         add_certificate(&line, certificate_at_fault(identity, verdict));
     struct text fix = {0};
-    fix_sentence(x->site, outcome, verdict, &fix);
+    const struct fix_facts facts = exchange_fix_facts(x, outcome);
+    fix_sentence(&facts, &fix);
     text_add_cstr(&line, " fix=");
     text_add_quoted(&line, text_str(&fix));
     text_clear(&fix);

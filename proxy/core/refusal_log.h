@@ -16,6 +16,6 @@ struct refusal_log *refusal_log_new(size_t site_count);
 void refusal_log_free(struct refusal_log *log);
 /* Writes the line at notice level, at most 10 a second for each site and reason; the next line that
  * is written tells how many were left out. */
-void refusal_log_write(struct refusal_log *log, const struct exchange *x, enum outcome outcome);
+void refusal_log_write(struct refusal_log *log, struct exchange *x, enum outcome outcome);
 
 #endif

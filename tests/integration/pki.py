@@ -197,14 +197,15 @@ def _sign(builder, key, issuer):
 
 
 def authority(subject, issuer=None, *, since=-1, until=3650, is_ca=True, path_length=None,
-              cert_sign=True, usage=None, permitted=None, kind="ec", key=None, serial=None):
+              cert_sign=True, crl_sign=True, usage=None, permitted=None, kind="ec", key=None,
+              serial=None):
     """A CA: self-signed, or below issuer. since and until count days from now."""
     key = key or new_key(kind)
     builder = _build(subject, key, issuer, since, until, serial)
     builder = builder.add_extension(
         x509.BasicConstraints(is_ca, path_length if is_ca else None), critical=True)
     builder = builder.add_extension(
-        _usage(key_cert_sign=cert_sign, crl_sign=True, digital_signature=not cert_sign),
+        _usage(key_cert_sign=cert_sign, crl_sign=crl_sign, digital_signature=not cert_sign),
         critical=True)
     builder = builder.add_extension(
         x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -217,7 +218,8 @@ def authority(subject, issuer=None, *, since=-1, until=3650, is_ca=True, path_le
 
 
 def issue(subject, issuer=None, *, since=-1, until=365, usage=(CLIENT_AUTH,), dns=(), ips=(),
-          emails=(), cdp=None, critical_unknown=False, kind="ec", key=None, serial=None):
+          emails=(), cdp=None, critical_unknown=False, key_id=False, kind="ec", key=None,
+          serial=None):
     """An end entity's certificate; without an issuer it is self-signed."""
     key = key or new_key(kind)
     builder = _build(subject, key, issuer, since, until, serial)
@@ -234,6 +236,9 @@ def issue(subject, issuer=None, *, since=-1, until=365, usage=(CLIENT_AUTH,), dn
     if cdp:
         point = x509.DistributionPoint([x509.UniformResourceIdentifier(cdp)], None, None, None)
         builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+    if key_id:
+        builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(
+            issuer.key.public_key()), critical=False)
     if critical_unknown:
         unknown = x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.99999.7"), b"\x05\x00")
         builder = builder.add_extension(unknown, critical=True)

@@ -1,10 +1,8 @@
-"""explain says what the proxy does: every row of the decision table off line, and every fix it
-names, applied by a machine, lets the client in.
+"""explain says what the proxy does: every row of the decision table off line.
 
 SPDX-License-Identifier: MIT
 """
 
-import copy
 import json
 import os
 import ssl
@@ -87,98 +85,6 @@ def test_default_profile(case, tmp_path):
 @pytest.mark.parametrize("compat, group, case", KNOBS, ids=[case.title for *_, case in KNOBS])
 def test_compat(compat, group, case, tmp_path):
     check_case(case, {"compat": compat}, tmp_path)
-
-
-# --- the fixes, applied without understanding them
-
-class Mechanic:
-    """Knows certificates by their SHA-256 and can sign; reads nothing but action, store, sha256,
-    key and value. What explain cannot have seen it finds by the name of the issuer."""
-
-    def __init__(self, *certificates):
-        self.known = {one.sha256: one for one in certificates}
-        self.count = 0
-
-    def file(self, text):
-        self.count += 1
-        return BASICS.text(f"fix-{self.count}.pem", text)
-
-    def issuer_of(self, told):
-        name = told["chain"][-1]["issuer"]
-        return next(one for one in self.known.values()
-                    if one.certificate.subject.rfc4514_string() == name)
-
-    def apply(self, made, told, leaf):
-        trust = made["sites"][0]["trust"]
-        for fix in told["fix"]:
-            certificate = self.known.get(fix["sha256"])
-            if fix["action"] in ("add_certificate", "move_certificate"):
-                certificate = certificate or self.issuer_of(told)
-                trust.setdefault(fix["store"], []).append(self.file(certificate.pem))
-            if fix["action"] in ("remove_certificate", "move_certificate"):
-                source = "root" if fix["action"] == "move_certificate" else fix["store"]
-                trust[source] = [path for path in trust[source]
-                                 if certificate.pem.strip() not in open(path).read()]
-            if fix["action"] == "set":
-                section, key = fix["key"].split(".", 1) if "." in fix["key"] else (None, fix["key"])
-                value = {"true": True, "false": False}.get(fix["value"], fix["value"])
-                (made["sites"][0][section] if section else made["sites"][0])[key] = value
-            if fix["action"] == "renew":
-                leaf = leaf.issuer.issue("CN=renewed")
-            if fix["action"] == "add_crl":
-                signer = certificate.issuer
-                trust.setdefault("revocation", {}).setdefault("crls", []).append(
-                    self.file(signer.crl()))
-        return leaf
-
-
-def fixes():
-    b, issuing = BASICS, BASICS.issuing
-    path = {"root": b.path("root.pem"), "issuing": b.path("issuing.pem"),
-            "outside": b.path("outside-issuing.pem"), "outside_root": b.path("outside-root.pem")}
-    pointing = issuing.issue("CN=pointing", cdp="http://crl.example.test/c")
-    old = dict(since=-20, until=-10)
-    yield "missing-root", b.alice, None, {"root": [path["outside_root"]]}
-    yield "missing-root-presented", b.alice, [issuing, b.root], {"root": [path["outside_root"]]}
-    yield "missing-intermediate", b.alice, [], {"intermediate": []}
-    yield "misplaced-intermediate", b.alice, None, {"root": [path["root"], path["issuing"]]}
-    yield "two-misplaced", b.alice, None, {"root": [path["root"], path["issuing"], path["outside"]]}
-    yield "wrong-trust-mode", b.alice, None, {"mode": "exclusive_root",
-                                              "trusted_issuers": [path["issuing"]]}
-    yield "wrong-issuer-store", b.alice, None, {"trusted_issuers": [path["outside"]]}
-    yield "wrong-issuer-store-mode-1", b.alice, None, {"mode": 1,
-                                                       "trusted_issuers": [path["outside_root"]]}
-    yield "wrong-issuer-store-mode-2", b.alice, None, {"mode": 2,
-                                                       "trusted_issuers": [path["outside"]]}
-    yield "wrong-usage", issuing.issue("CN=server", usage=[pki.SERVER_AUTH]), None, {}
-    yield "expired", issuing.issue("CN=old", **old), None, {}
-    yield "not-yet-valid", issuing.issue("CN=early", since=5), None, {}
-    yield "disallowed", b.alice, None, {"disallowed": [path["issuing"]]}
-    yield "crl-missing", b.alice, None, {"revocation": {"missing": "always"}}
-    yield "crl-missing-with-cdp", pointing, None, {}
-
-
-@pytest.mark.parametrize("leaf, chain, trust", [case[1:] for case in fixes()],
-                         ids=[case[0] for case in fixes()])
-def test_the_fix_works(leaf, chain, trust, tmp_path):
-    mechanic = Mechanic(BASICS.root, BASICS.issuing, BASICS.outside_root, BASICS.outside_issuing,
-                        BASICS.alice, leaf)
-    made = configuration(site(BASICS, trust=copy.deepcopy(trust)))
-    told = explain(made, leaf, chain, tmp_path)
-    assert told["outcome"] == "refused"
-    leaf = mechanic.apply(made, told, leaf)
-    fixed = explain(made, leaf, chain, tmp_path)
-    assert fixed["outcome"] == "allowed", (told["fix"], fixed["reason"], fixed["fix"])
-
-
-def test_the_empty_issuer_store_that_denies_is_fixed(tmp_path):
-    mechanic = Mechanic(BASICS.root, BASICS.issuing)
-    made = configuration(site(BASICS, trust={"trusted_issuers": []}),
-                         compat={"empty_trusted_issuers": "deny"})
-    told = explain(made, BASICS.alice, None, tmp_path)
-    assert told["outcome"] == "refused"
-    mechanic.apply(made, told, BASICS.alice)
-    assert explain(made, BASICS.alice, None, tmp_path)["outcome"] == "allowed"
 
 
 # --- the rest of the command
