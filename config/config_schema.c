@@ -169,6 +169,10 @@ static const struct config_key timeouts_rows[] = {
     TIMEOUT(reload_grace, 0, HOUR, "5s",
             "idle connections of the old configuration live on after a reload"),
     TIMEOUT(tunnel, MS, 30 * (uint64_t)DAY, "1h", "nothing moves on an upgraded connection"),
+    TIMEOUT(linger, 0, HOUR, "5s",
+            "after the last byte of a connection, a client that still sends: between two reads of "
+            "what it sends"),
+    TIMEOUT(linger_total, 0, HOUR, "30s", "and for all of it"),
 };
 static const struct config_table timeouts_table = {TABLE(config_timeouts, timeouts_rows)};
 

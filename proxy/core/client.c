@@ -13,15 +13,13 @@
 #include "base/mem.h"
 #include "core/client_http1.h"
 #include "core/late_certificate.h"
+#include "core/linger.h"
 #include "core/rest.h"
 #include "core/snapshot.h"
 #include "core/trusted_proxy.h"
 #include "core/tunnel.h"
 #include "core/upstream.h"
 #include "tls/tls_transport.h"
-
-/* How long the peer may take to close after our last byte; reset by nothing. */
-#define LINGER_MS 2000
 
 static const struct config_timeouts *timeouts(const struct client *client)
 {
@@ -55,7 +53,7 @@ void client_set_state(struct client *client, enum client_state state)
         deadline_set(&client->deadline, timeouts(client)->tunnel);
         break;
     case CLIENT_LINGER:
-        deadline_set(&client->deadline, LINGER_MS);
+        deadline_stop(&client->deadline);
         break;
     case CLIENT_CLOSED:
         deadline_clear(&client->deadline);
@@ -79,10 +77,8 @@ bool client_peer_is_gone(const struct client *client)
     return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLERR | POLLHUP)) != 0;
 }
 
-void client_close(struct client *client)
+static void end_exchange(struct client *client)
 {
-    if (client->state == CLIENT_CLOSED)
-        return;
     if (client->state == CLIENT_ASK_CERT)
         late_certificate_lost(client);
     if (client->exchange != NULL)
@@ -91,6 +87,13 @@ void client_close(struct client *client)
         upstream_conn_close(client->bound);
         client->bound = NULL;
     }
+}
+
+void client_close(struct client *client)
+{
+    if (client->state == CLIENT_CLOSED)
+        return;
+    end_exchange(client);
     client_set_state(client, CLIENT_CLOSED);
     stream_clear(&client->stream);
     DL_DELETE(client->engine->clients, client);
@@ -98,6 +101,24 @@ void client_close(struct client *client)
     client->engine->closing = client;
     engine_schedule_closing(client->engine);
     engine_client_closed(client->engine);
+}
+
+void client_break(struct client *client)
+{
+    /* A socket that failed takes nothing any more. */
+    if (client->state == CLIENT_CLOSED || client->stream.transport.error_number != 0) {
+        client_close(client);
+        return;
+    }
+    end_exchange(client);
+    linger_begin(client);
+}
+
+void client_cut_off(struct client *client)
+{
+    end_exchange(client);
+    transport_become_plain(&client->stream.transport);
+    linger_begin(client);
 }
 
 void client_free(struct client *client)
@@ -129,7 +150,7 @@ static void handshake_failed(struct client *client, enum transport_result result
                  result == TRANSPORT_EOF ? "closed by the client"
                                          : transport_error(&client->stream.transport));
     }
-    client_close(client);
+    client_break(client);
 }
 
 static void handshake(struct client *client)
@@ -193,6 +214,8 @@ static void stream_ready(struct transport *transport, bool can_read, bool can_wr
         handshake(client);
     else if (client->state == CLIENT_TUNNEL)
         tunnel_run(client, can_read, false);
+    else if (client->state == CLIENT_LINGER)
+        linger_run(client);
     else
         client_http1_run(client, can_read);
 }
@@ -272,6 +295,8 @@ void client_new(struct engine_listener *listener, int fd, const struct addr *pee
 void client_drain(struct client *client, uint64_t grace_ms)
 {
     client->close_after = true;
+    if (client->state == CLIENT_LINGER)
+        linger_hurry(client);
     if (client->state != CLIENT_IDLE && client->state != CLIENT_HANDSHAKE)
         return;
     if (grace_ms > 0) {

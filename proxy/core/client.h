@@ -24,7 +24,7 @@ enum client_state {
     CLIENT_ASK_CERT, /* a body read ahead; deadline: timeouts.body. Then the client's certificate;
                         deadline: timeouts.handshake. See late_certificate.h */
     CLIENT_TUNNEL,   /* bytes of either side; deadline: timeouts.tunnel between two of them */
-    CLIENT_LINGER,   /* everything is sent; the peer's close; deadline: LINGER_MS */
+    CLIENT_LINGER,   /* everything is sent; the peer's close; deadline: see linger.h */
     CLIENT_CLOSED,   /* on the engine's closing list; nothing is awaited */
 };
 
@@ -59,7 +59,9 @@ struct client {
     bool is_due;                 /* the deadline of CLIENT_EXCHANGE runs */
     uint64_t progress;           /* bytes in and out when the deadline was last moved */
     uint64_t bytes_logged;       /* of stream.bytes_read: they belong to past requests */
-    uint64_t drained_bytes;      /* read and dropped while lingering or after a refusal */
+    uint64_t drained_bytes;      /* of a refused body: read and dropped */
+    uint64_t linger_until_ms;    /* monotonic: closed then, whatever is sent */
+    bool is_goodbye_due;         /* the socket was too full for it */
 };
 
 /* Takes a freshly accepted descriptor. */
@@ -68,6 +70,10 @@ void client_new(struct engine_listener *listener, int fd, const struct addr *pee
 void client_set_state(struct client *client, enum client_state state);
 /* Ends the connection now: the exchange, if any, is cancelled and logged. Freed later. */
 void client_close(struct client *client);
+/* The same for one whose stream is broken: an alert that was sent last can still be read. */
+void client_break(struct client *client);
+/* The same for one that has to notice that something is missing: no goodbye is said. */
+void client_cut_off(struct client *client);
 /* Called by the engine's closing event. */
 void client_free(struct client *client);
 /* The peer has closed both ways, so that nothing it was sent last was read. What it closed orderly

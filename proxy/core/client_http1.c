@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "core/late_certificate.h"
+#include "core/linger.h"
 #include "core/snapshot.h"
 #include "core/tunnel.h"
 #include "http/http1_write.h"
@@ -12,7 +13,7 @@
 
 /* Reads in one turn of the loop before others get theirs. */
 #define READS_PER_TURN 4
-/* What is read and dropped of a refused request's body before the connection is given up. */
+/* What is read of a refused request's body so that the connection can be kept. */
 #define DISCARD_MAX (UINT64_C(256) * 1024)
 
 static const struct config_limits *limits(const struct client *client)
@@ -37,7 +38,7 @@ static void op_send_interim(struct exchange *x, const struct http_response *resp
  * request could not be told from it (RFC 9110 section 10.1.1). */
 static bool body_is_uncertain(const struct exchange *x)
 {
-    return x->request_has_body && !x->request_ended && x->discard_body &&
+    return x->request_has_body && !x->request_ended && (x->discard_body || x->is_early) &&
            (x->request.expect_continue ||
             (x->request.body.kind == HTTP_BODY_LENGTH && x->request.body.length > DISCARD_MAX));
 }
@@ -185,10 +186,13 @@ static bool take_request(struct client *client)
 
 /* ---- the request's body ------------------------------------------------------------------- */
 
+/* From here on what the client sends is dropped below TLS. */
 static void give_up_body(struct client *client)
 {
     client->exchange->must_close = true;
     client->exchange->request_ended = true;
+    client->exchange->is_deaf = true;
+    client->body_pending = (struct str){NULL, 0};
 }
 
 /* Offers data; true when all of it was taken. */
@@ -242,18 +246,6 @@ static void pump_body(struct client *client)
 
 /* ---- turns -------------------------------------------------------------------------------- */
 
-static void start_linger(struct client *client)
-{
-    transport_shutdown(&client->stream.transport);
-    if (client->saw_eof) {
-        client_close(client);
-        return;
-    }
-    client->drained_bytes = 0;
-    client_set_state(client, CLIENT_LINGER);
-    client->must_run = true;
-}
-
 static void finish_exchange(struct client *client)
 {
     struct exchange *x = client->exchange;
@@ -264,14 +256,14 @@ static void finish_exchange(struct client *client)
     client->body_pending = (struct str){NULL, 0}; /* may have been read ahead into the exchange */
     client->drained_bytes = 0;
     if (must_close) {
-        start_linger(client);
+        linger_begin(client);
         return;
     }
     client_set_state(client, CLIENT_IDLE);
     if (stream_input(&client->stream).len > 0)
         client->must_run = true;
     else if (client->saw_eof)
-        start_linger(client);
+        linger_begin(client);
     else
         stream_release_input(&client->stream);
 }
@@ -287,8 +279,14 @@ static void run_exchange(struct client *client)
     }
     if (x->is_aborted) {
         (void)stream_flush(&client->stream);
-        client_close(client);
+        client_cut_off(client);
         return;
+    }
+    if (x->response_started && x->upstream_ops == NULL && !x->request_ended && !x->discard_body) {
+        /* Answered early: the rest of the body is read and dropped, within bounds. It may be that
+         * the client sends all of it before it reads anything. */
+        x->discard_body = true;
+        client->must_run = true;
     }
     enum transport_result flushed = stream_flush(&client->stream);
     if (flushed == TRANSPORT_ERROR || client->stream.is_broken) {
@@ -302,24 +300,9 @@ static void run_exchange(struct client *client)
     }
     if (!x->response_ended || stream_has_output(&client->stream))
         return;
-    if (!x->request_ended && !x->must_close && !client->saw_eof) {
-        /* Answered early: the rest of the body is read and dropped, within bounds. */
-        if (!x->discard_body) {
-            x->discard_body = true;
-            client->must_run = true;
-        }
+    if (!x->request_ended && !x->must_close && !client->saw_eof)
         return;
-    }
     finish_exchange(client);
-}
-
-static void drop_input(struct client *client)
-{
-    client->drained_bytes += stream_input(&client->stream).len;
-    stream_consume(&client->stream, stream_input(&client->stream).len);
-    stream_release_input(&client->stream);
-    if (client->saw_eof || client->drained_bytes > 4 * DISCARD_MAX)
-        client_close(client);
 }
 
 static void run_once(struct client *client)
@@ -330,7 +313,7 @@ static void run_once(struct client *client)
         if (take_request(client))
             client->must_run = true;
         else if (client->saw_eof)
-            start_linger(client);
+            linger_begin(client);
         break;
     case CLIENT_EXCHANGE:
         run_exchange(client);
@@ -339,8 +322,6 @@ static void run_once(struct client *client)
         late_certificate_run(client);
         break;
     case CLIENT_LINGER:
-        drop_input(client);
-        break;
     case CLIENT_HANDSHAKE:
     case CLIENT_TUNNEL:
     case CLIENT_CLOSED:
@@ -348,10 +329,21 @@ static void run_once(struct client *client)
     }
 }
 
+static bool is_deaf(const struct client *client)
+{
+    return client->state == CLIENT_EXCHANGE && client->exchange->is_deaf;
+}
+
 /* True when more may be waiting in the socket that should be read in this turn. */
 static bool fill(struct client *client)
 {
-    if (client->saw_eof || client->body_pending.len > 0 || !stream_has_room(&client->stream))
+    if (client->saw_eof || client->body_pending.len > 0)
+        return false;
+    if (is_deaf(client)) {
+        client->saw_eof = !linger_drop(client);
+        return false;
+    }
+    if (!stream_has_room(&client->stream))
         return false;
     switch (stream_fill(&client->stream)) {
     case TRANSPORT_OK:
@@ -362,7 +354,7 @@ static bool fill(struct client *client)
         client->saw_eof = true;
         return false;
     case TRANSPORT_ERROR:
-        client_close(client);
+        client_break(client);
         return false;
     }
     return false;
@@ -402,6 +394,10 @@ static void update_interest(struct client *client)
     bool want_read =
         !client->saw_eof && client->body_pending.len == 0 && stream_has_room(&client->stream);
     bool want_write = stream_has_output(&client->stream);
+    if (is_deaf(client)) {
+        stream_drop_input(&client->stream);
+        want_read = !client->saw_eof;
+    }
     if (client->state == CLIENT_EXCHANGE) {
         want_write = want_write || client->exchange->response_blocked;
         arm_exchange_deadline(client);
@@ -409,6 +405,11 @@ static void update_interest(struct client *client)
     if (client->body_pending.len == 0)
         stream_release_input(&client->stream);
     transport_want(&client->stream.transport, want_read, want_write);
+}
+
+static bool is_over(const struct client *client)
+{
+    return client->state == CLIENT_LINGER || client->state == CLIENT_CLOSED;
 }
 
 void client_http1_run(struct client *client, bool can_read)
@@ -425,11 +426,11 @@ void client_http1_run(struct client *client, bool can_read)
             has_more = fill(client) && ++reads < READS_PER_TURN;
         client->must_run = false;
         run_once(client);
-    } while (client->state != CLIENT_CLOSED && (client->must_run || has_more));
+    } while (!is_over(client) && (client->must_run || has_more));
     client->is_running = false;
     if (client->state == CLIENT_TUNNEL) {
         tunnel_run(client, false, false);
-    } else if (client->state != CLIENT_CLOSED) {
+    } else if (!is_over(client)) {
         send_session(client);
         update_interest(client);
     }

@@ -68,6 +68,7 @@ static void refuse_and_close(struct exchange *x, enum outcome outcome, const cha
 {
     log_bad_request(x, detail);
     x->must_close = true;
+    x->is_deaf = true;
     x->request_ended = true;
     exchange_refuse(x, outcome);
 }
@@ -357,6 +358,7 @@ void exchange_request_failed(struct exchange *x, enum outcome outcome, const cha
 {
     log_bad_request(x, detail);
     x->must_close = true;
+    x->is_deaf = true;
     x->request_ended = true;
     let_go_of_upstream(x);
     if (x->response_ended)
@@ -408,6 +410,7 @@ void exchange_response_interim(struct exchange *x, const struct http_response *r
 void exchange_response_head(struct exchange *x, const struct http_response *response)
 {
     headers_for_client(x, response);
+    x->is_early = !response->keep_alive && !x->request_ended;
     x->client_ops->start_response(x);
 }
 

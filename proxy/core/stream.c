@@ -135,6 +135,14 @@ void stream_release_input(struct stream *stream)
     }
 }
 
+void stream_drop_input(struct stream *stream)
+{
+    drop_long_head(stream);
+    stream->scan = (struct http1_scan){0};
+    buf_release(stream->pool, stream->in);
+    stream->in = NULL;
+}
+
 struct str stream_partial_head(const struct stream *stream)
 {
     if (stream->long_head != NULL)

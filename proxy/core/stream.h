@@ -50,6 +50,8 @@ void stream_consume(struct stream *stream, size_t len);
 bool stream_has_room(const struct stream *stream);
 /* After a stream_fill(): it left no room, and was not all that one peer should have of a turn. */
 bool stream_may_read_on(const struct stream *stream);
+/* Forgets what was read and not consumed, a head that is not complete included. */
+void stream_drop_input(struct stream *stream);
 /* Gives an empty input buffer back. */
 void stream_release_input(struct stream *stream);
 

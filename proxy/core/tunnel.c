@@ -5,6 +5,7 @@
 #include "core/client.h"
 #include "core/exchange.h"
 #include "core/headers.h"
+#include "core/linger.h"
 #include "core/snapshot.h"
 #include "core/tunnel_upgrade.h"
 #include "core/upstream.h"
@@ -117,15 +118,16 @@ static void pass_end(const struct tunnel_side *from, struct tunnel_side *to)
     if (!from->has_ended || to->is_told || is_waiting(from, to))
         return;
     to->is_told = true;
-    transport_shutdown(&to->stream->transport);
+    (void)transport_shutdown(&to->stream->transport);
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
-static void end(struct client *client, bool client_is_gone)
+/* Whatever the client still sends, it can read what it was sent last. */
+static void end(struct client *client)
 {
-    exchange_finish(client->exchange, client_is_gone);
-    client_close(client);
+    exchange_finish(client->exchange, false);
+    linger_begin(client);
 }
 
 static void upstream_broke(struct client *client)
@@ -137,7 +139,8 @@ static void upstream_broke(struct client *client)
         log_warn("upstream.failed", "id=%s upstream=\"%s\" error=\"the tunnel broke\"", x->id,
                  x->group->config->name);
     }
-    end(client, false);
+    exchange_finish(x, false);
+    client_cut_off(client);
 }
 
 static void move_deadline(struct client *client, struct tunnel *tunnel)
@@ -174,7 +177,8 @@ void tunnel_run(struct client *client, bool client_can_read, bool upstream_can_r
     bool server_is_whole = pump(theirs, ours) && !theirs->stream->is_broken;
     bool client_is_whole = pump(ours, theirs) && !ours->stream->is_broken;
     if (!client_is_whole) {
-        end(client, true);
+        exchange_finish(client->exchange, true);
+        client_break(client);
         return;
     }
     if (!server_is_whole || theirs->stream->is_broken) {
@@ -184,7 +188,8 @@ void tunnel_run(struct client *client, bool client_can_read, bool upstream_can_r
     pass_end(ours, theirs);
     pass_end(theirs, ours);
     if (ours->is_told && theirs->is_told) {
-        end(client, false);
+        client->saw_eof = true;
+        end(client);
         return;
     }
     move_deadline(client, tunnel);
@@ -198,7 +203,6 @@ void tunnel_timeout(struct client *client)
     char peer[ADDR_TEXT_SIZE];
     if (log_wants(LOG_LEVEL_INFO))
         log_info("tunnel.idle", "id=%s client=%s", x->id, addr_format(&client->peer, peer));
-    transport_shutdown(&x->tunnel->client.stream->transport);
-    transport_shutdown(&x->tunnel->upstream.stream->transport);
-    end(client, false);
+    (void)transport_shutdown(&x->tunnel->upstream.stream->transport);
+    end(client);
 }

@@ -164,11 +164,9 @@ bool transport_has_pending(const struct transport *transport)
     return transport_is_open(transport) && transport->ops->has_pending(transport);
 }
 
-void transport_shutdown(struct transport *transport)
+enum transport_result transport_shutdown(struct transport *transport)
 {
-    if (transport_is_open(transport)) {
-        transport->ops->shutdown(transport);
-    }
+    return transport_is_open(transport) ? transport->ops->shutdown(transport) : TRANSPORT_ERROR;
 }
 
 void transport_close(struct transport *transport)
@@ -262,9 +260,9 @@ static bool plain_has_pending(const struct transport *transport)
     return false;
 }
 
-static void plain_shutdown(struct transport *transport)
+static enum transport_result plain_shutdown(struct transport *transport)
 {
-    (void)shutdown(transport->fd, SHUT_WR);
+    return shutdown(transport->fd, SHUT_WR) == 0 ? TRANSPORT_OK : TRANSPORT_ERROR;
 }
 
 static void plain_clear(struct transport *transport)
@@ -287,6 +285,33 @@ void transport_init_plain(struct transport *transport, struct event_base *base, 
                           transport_cb callback, void *arg)
 {
     transport_init(transport, &PLAIN_OPS, base, fd, callback, arg);
+}
+
+void transport_become_plain(struct transport *transport)
+{
+    if (!transport_is_open(transport) || transport->ops == &PLAIN_OPS) {
+        return;
+    }
+    transport->ops->clear(transport);
+    transport->ops = &PLAIN_OPS;
+    transport->read_needs_write = transport->write_needs_read = false;
+    update_events(transport);
+}
+
+/* tcp(7): with MSG_TRUNC the kernel drops the bytes and writes none; the buffer is for sockets of
+ * other kinds. */
+enum transport_result transport_drop(struct transport *transport, size_t *ret_len)
+{
+    char unused[TRANSPORT_DROP_MAX];
+    ssize_t len;
+    do {
+        len = recv(transport->fd, unused, sizeof unused, MSG_TRUNC);
+    } while (len < 0 && errno == EINTR);
+    if (len <= 0) {
+        return len == 0 ? TRANSPORT_EOF : socket_failed(transport, errno);
+    }
+    *ret_len = (size_t)len;
+    return TRANSPORT_OK;
 }
 
 int transport_connect(const struct addr *addr, int *ret_fd)

@@ -38,7 +38,7 @@ struct transport_ops {
     enum transport_result (*flush)(struct transport *transport);
     size_t (*held)(const struct transport *transport);
     bool (*has_pending)(const struct transport *transport);
-    void (*shutdown)(struct transport *transport); /* says goodbye once, does not wait */
+    enum transport_result (*shutdown)(struct transport *transport); /* does not wait */
     void (*clear)(struct transport *transport);
 };
 
@@ -91,8 +91,17 @@ enum transport_result transport_flush(struct transport *transport);
 size_t transport_held(const struct transport *transport);
 /* True when a read would yield bytes without the socket becoming readable. */
 bool transport_has_pending(const struct transport *transport);
-/* Ends the sending direction properly (close_notify, FIN) without waiting. */
-void transport_shutdown(struct transport *transport);
+/* Ends the sending direction properly (close_notify, FIN) without waiting. AGAIN: the socket is
+ * full; the goodbye goes with a call when it is writable, and not at all if there is none. */
+enum transport_result transport_shutdown(struct transport *transport);
+/* Gives up what lies above the socket, with what it holds: a clear stream of the socket's bytes as
+ * they are from here on. Nothing of TLS may be asked afterwards. */
+void transport_become_plain(struct transport *transport);
+/* The most that one transport_drop() takes. */
+#define TRANSPORT_DROP_MAX (64U * 1024)
+/* Takes bytes off the socket, below TLS, and throws them away, of TCP without copying them: for who
+ * will never read again. OK: ret_len were dropped. AGAIN, EOF and ERROR as transport_read. */
+enum transport_result transport_drop(struct transport *transport, size_t *ret_len);
 /* Releases everything; idempotent. Without transport_shutdown before, the peer sees a plain FIN. */
 void transport_close(struct transport *transport);
 /* False when the descriptor is closed. */

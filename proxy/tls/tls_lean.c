@@ -106,24 +106,34 @@ static enum transport_result lean_write(struct transport *transport, const char 
     return taken > 0 ? TRANSPORT_OK : TRANSPORT_AGAIN;
 }
 
-static void send_alert(struct tls_connection *connection, unsigned char level, enum tls_alert alert)
+/* False when it has to wait until the socket has taken something. */
+static bool send_alert(struct tls_connection *connection, unsigned char level, enum tls_alert alert)
 {
     const unsigned char message[2] = {level, (unsigned char)alert};
-    if (!connection->lean->said_goodbye &&
-        make_room(&connection->bio, sizeof message, false) == sizeof message &&
-        append(connection, TLS_ALERT, message, sizeof message)) {
+    if (connection->lean->said_goodbye) {
+        return true;
+    }
+    if (make_room(&connection->bio, sizeof message, false) < sizeof message) {
+        return false;
+    }
+    if (append(connection, TLS_ALERT, message, sizeof message)) {
         (void)tls_bio_flush(&connection->bio);
     }
+    return true;
 }
 
-static void lean_shutdown(struct transport *transport)
+static enum transport_result lean_shutdown(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
     if (!connection->is_broken && !connection->lean->said_goodbye) {
-        send_alert(connection, SSL3_AL_WARNING, TLS_ALERT_CLOSE_NOTIFY); /* section 6.1 */
-        connection->lean->said_goodbye = true;
+        /* section 6.1 */
+        connection->lean->said_goodbye =
+            send_alert(connection, SSL3_AL_WARNING, TLS_ALERT_CLOSE_NOTIFY);
     }
-    (void)shutdown(transport->fd, SHUT_WR);
+    if (tls_transport_held(transport) > 0 && tls_transport_flush(transport) == TRANSPORT_AGAIN) {
+        return TRANSPORT_AGAIN;
+    }
+    return shutdown(transport->fd, SHUT_WR) == 0 ? TRANSPORT_OK : TRANSPORT_ERROR;
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
@@ -142,7 +152,7 @@ static enum transport_result end_fatally(struct transport *transport, const char
 
 static enum transport_result fail(struct transport *transport, enum tls_alert alert)
 {
-    send_alert(transport->tls_connection, SSL3_AL_FATAL, alert);
+    (void)send_alert(transport->tls_connection, SSL3_AL_FATAL, alert);
     return end_fatally(transport, "", alert);
 }
 

@@ -281,20 +281,30 @@ void tls_transport_send_session(struct transport *transport)
     }
 }
 
-static void tls_shutdown(struct transport *transport)
+/* What was said last lies in the BIO, or in the SSL, until the socket takes it. */
+static enum transport_result tls_shutdown(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
+    bool is_blocked = false;
     if (may_call(transport) && connection->is_established) {
         prepare_call();
         tls_session_offer_due(connection, transport->tls);
         if (SSL_in_init(transport->tls)) {
             (void)SSL_do_handshake(transport->tls); /* a session was offered and nothing written */
         }
-        (void)SSL_shutdown(transport->tls);
+        /* 0 also says that the peer's goodbye is missing. */
+        is_blocked = SSL_shutdown(transport->tls) <= 0 &&
+                     BIO_should_write(SSL_get_wbio(transport->tls)) != 0;
         tls_intern_end();
         ERR_clear_error();
     }
-    (void)shutdown(transport->fd, SHUT_WR);
+    if (!is_blocked && tls_transport_held(transport) > 0) {
+        is_blocked = tls_transport_flush(transport) == TRANSPORT_AGAIN;
+    }
+    if (is_blocked) {
+        return TRANSPORT_AGAIN;
+    }
+    return shutdown(transport->fd, SHUT_WR) == 0 ? TRANSPORT_OK : TRANSPORT_ERROR;
 }
 
 void tls_transport_clear(struct transport *transport)

@@ -63,6 +63,11 @@ static const struct bad bad_values[] = {
      "timeouts.idle: expected a duration from 1ms to 1d with a unit (ms s m h d), found \"75\""},
     {"timeouts: { idle: 0s }\n" SITE, 1, 19,
      "timeouts.idle: expected a duration from 1ms to 1d with a unit (ms s m h d), found \"0s\""},
+    {"timeouts: { linger: 61m }\n" SITE, 1, 21,
+     "timeouts.linger: expected a duration from 0s to 1h with a unit (ms s m h d), found \"61m\""},
+    {"timeouts: { linger_total: yes }\n" SITE, 1, 27,
+     "timeouts.linger_total: expected a duration from 0s to 1h with a unit (ms s m h d), found "
+     "\"yes\""},
     {"timeouts: { idle: 1.5h }\n" SITE, 1, 19,
      "timeouts.idle: expected a duration from 1ms to 1d with a unit (ms s m h d), found \"1.5h\""},
     {"sessions: { tickets: tls13 }\n" SITE, 1, 22,

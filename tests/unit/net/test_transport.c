@@ -186,12 +186,37 @@ START_TEST(ends_its_direction_and_still_reads)
     size_t len = 0;
     struct owner owner;
     owner_open(&owner);
-    transport_shutdown(&owner.transport);
+    (void)transport_shutdown(&owner.transport);
     ck_assert_int_eq(read(owner.peer, &byte, 1), 0);
     ck_assert_int_eq(write(owner.peer, "y", 1), 1);
     ck_assert_int_eq(transport_read(&owner.transport, &byte, 1, &len), TRANSPORT_OK);
     ck_assert(byte == 'y' && len == 1 && !transport_has_pending(&owner.transport));
     owner_close(&owner);
+}
+END_TEST
+
+START_TEST(drops_what_nobody_will_read)
+{
+    static char block[3 * TRANSPORT_DROP_MAX];
+    size_t len = 0;
+    size_t dropped = 0;
+    struct owner owner;
+    owner_open(&owner);
+    ck_assert_int_eq(transport_drop(&owner.transport, &len), TRANSPORT_AGAIN);
+    ssize_t sent = write(owner.peer, block, sizeof block);
+    ck_assert_int_gt(sent, TRANSPORT_DROP_MAX);
+    ck_assert_int_eq(shutdown(owner.peer, SHUT_WR), 0);
+    enum transport_result result;
+    while ((result = transport_drop(&owner.transport, &len)) == TRANSPORT_OK) {
+        ck_assert(len > 0 && len <= TRANSPORT_DROP_MAX);
+        dropped += len;
+    }
+    ck_assert_int_eq(result, TRANSPORT_EOF);
+    ck_assert_uint_eq(dropped, (size_t)sent);
+    transport_become_plain(&owner.transport); /* nothing to give up */
+    ck_assert_int_eq(transport_shutdown(&owner.transport), TRANSPORT_OK);
+    owner_close(&owner);
+    ck_assert_int_eq(transport_shutdown(&owner.transport), TRANSPORT_ERROR);
 }
 END_TEST
 
@@ -284,6 +309,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, waits_for_room_after_again);
     tcase_add_test(tcase, reports_a_broken_stream);
     tcase_add_test(tcase, ends_its_direction_and_still_reads);
+    tcase_add_test(tcase, drops_what_nobody_will_read);
     tcase_add_test(tcase, answers_pending_bytes_in_the_next_turn_and_one_step_a_turn);
     tcase_add_test(tcase, follows_tls_when_a_read_waits_for_room);
     suite_add_tcase(suite, tcase);

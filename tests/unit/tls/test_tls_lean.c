@@ -1,6 +1,8 @@
 /* A connection after its handover: what a client must not send, ends, and full sockets.
  *
  * SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 #include "unit/tls/handover_fixture.h"
 
 /* ---- what a client must not send ---------------------------------------------------------- */
@@ -211,6 +213,46 @@ START_TEST(a_goodbye_is_told_from_a_cut)
 }
 END_TEST
 
+/* Fills the server's socket, so that the next byte has to wait; how many bytes that took. */
+static size_t fill_socket(int fd)
+{
+    static const char BLOCK[1024];
+    size_t filled = 0;
+    ssize_t sent;
+    while ((sent = send(fd, BLOCK, sizeof BLOCK, MSG_DONTWAIT)) > 0) {
+        filled += (size_t)sent;
+    }
+    ck_assert_int_eq(errno, EAGAIN);
+    return filled;
+}
+
+static void empty_socket(int fd, size_t len)
+{
+    static char block[1024];
+    while (len > 0) {
+        ssize_t got = recv(fd, block, len < sizeof block ? len : sizeof block, MSG_DONTWAIT);
+        ck_assert_int_gt(got, 0);
+        len -= (size_t)got;
+    }
+}
+
+START_TEST(a_goodbye_waits_for_a_full_socket)
+{
+    struct forger forger;
+    char byte;
+    forger_open(&forger);
+    size_t filled = fill_socket(forger.link.server.fd);
+    ck_assert_int_eq(transport_shutdown(&forger.link.server), TRANSPORT_AGAIN);
+    ck_assert_int_eq(transport_shutdown(&forger.link.server), TRANSPORT_AGAIN);
+    empty_socket(SSL_get_fd(forger.link.client), filled);
+    ck_assert_int_eq(transport_shutdown(&forger.link.server), TRANSPORT_OK);
+    int n = SSL_read(forger.link.client, &byte, 1);
+    ck_assert_int_eq(SSL_get_error(forger.link.client, n), SSL_ERROR_ZERO_RETURN);
+    transport_become_plain(&forger.link.server);
+    forger_close(&forger);
+}
+END_TEST
+
 /* RFC 8446 section 5.5 */
 START_TEST(a_key_is_replaced_before_it_has_seen_too_much)
 {
@@ -294,6 +336,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, records_that_bring_nothing_are_bounded);
     tcase_add_test(tcase, a_fatal_alert_of_the_client_takes_the_session_along);
     tcase_add_test(tcase, a_goodbye_is_told_from_a_cut);
+    tcase_add_test(tcase, a_goodbye_waits_for_a_full_socket);
     tcase_add_test(tcase, a_key_is_replaced_before_it_has_seen_too_much);
     tcase_add_test(tcase, a_full_socket_is_waited_for);
     suite_add_tcase(suite, tcase);

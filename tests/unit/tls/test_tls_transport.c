@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
+
 #include "unit/tls/tls_fixture.h"
 
 static const int VERSIONS[] = {TLS1_2_VERSION, TLS1_3_VERSION};
@@ -274,6 +276,58 @@ START_TEST(says_goodbye_and_ends_the_stream)
 }
 END_TEST
 
+/* Fills the server's socket, so that the next byte has to wait; how many bytes that took. */
+static size_t fill_socket(int fd)
+{
+    static const char BLOCK[1024];
+    size_t filled = 0;
+    ssize_t sent;
+    while ((sent = send(fd, BLOCK, sizeof BLOCK, MSG_DONTWAIT)) > 0) {
+        filled += (size_t)sent;
+    }
+    ck_assert_int_eq(errno, EAGAIN);
+    return filled;
+}
+
+static void empty_socket(int fd, size_t len)
+{
+    static char block[1024];
+    while (len > 0) {
+        ssize_t got = recv(fd, block, len < sizeof block ? len : sizeof block, MSG_DONTWAIT);
+        ck_assert_int_gt(got, 0);
+        len -= (size_t)got;
+    }
+}
+
+START_TEST(a_goodbye_waits_for_a_full_socket)
+{
+    for (size_t i = 0; i < VERSION_COUNT; i++) {
+        char byte;
+        size_t len = 0;
+        struct link link;
+        SSL_CTX *ctx = make_client(VERSIONS[i], &alice);
+        link_open(&link, &world, ctx);
+        ck_assert(link_shake(&link));
+        size_t filled = fill_socket(link.server.fd);
+        ck_assert_int_eq(transport_shutdown(&link.server), TRANSPORT_AGAIN);
+        ck_assert_int_eq(transport_shutdown(&link.server), TRANSPORT_AGAIN);
+        empty_socket(SSL_get_fd(link.client), filled);
+        ck_assert_int_eq(transport_shutdown(&link.server), TRANSPORT_OK);
+        int status = SSL_read(link.client, &byte, 1);
+        ck_assert_int_eq(SSL_get_error(link.client, status), SSL_ERROR_ZERO_RETURN);
+        ck_assert_int_eq(recv(SSL_get_fd(link.client), &byte, 1, 0), 0);
+        /* Afterwards the socket's bytes are all there is. */
+        transport_become_plain(&link.server);
+        ck_assert_ptr_null(link.server.tls);
+        ck_assert_int_eq(send(SSL_get_fd(link.client), "raw", 3, 0), 3);
+        ck_assert_int_eq(transport_drop(&link.server, &len), TRANSPORT_OK);
+        ck_assert_uint_eq(len, 3);
+        link_close(&link);
+        SSL_CTX_free(ctx);
+    }
+}
+END_TEST
+
 START_TEST(says_why_a_handshake_failed)
 {
     static const struct {
@@ -501,6 +555,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, says_why_a_handshake_failed);
     tcase_add_test(tcase, names_the_alert_that_the_client_sent);
     tcase_add_test(tcase, refuses_a_chain_beyond_the_limit);
+    tcase_add_test(tcase, a_goodbye_waits_for_a_full_socket);
     tcase_add_test(tcase, moves_a_large_answer_through_a_full_socket);
     tcase_add_test(tcase, writes_when_the_loop_says_so);
     tcase_add_test(tcase, follows_a_change_of_keys);
