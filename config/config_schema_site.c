@@ -21,7 +21,8 @@ static const struct config_key revocation_rows[] = {
     {.name = "check", .type = CONFIG_BOOL, ROW(config_revocation, check), .fallback = "true",
      .doc = "check revocation; `verifyclientcertrevocation` of the binding"},
     {.name = "crls", .type = CONFIG_PATHS, ROW(config_revocation, crls), .fallback = "[]",
-     .doc = "CRLs, PEM or DER; files or folders; read again when they change"},
+     .doc = "CRLs, PEM or DER; files or folders; read again when they change; a list that is gone "
+            "without a newer one stays in use"},
     {.name = "missing", .type = CONFIG_CHOICE, ROW(config_revocation, missing_always),
      .words = missing_words, .fallback = "if_cdp",
      .doc = "whether a missing CRL matters only when the certificate names a CDP or OCSP "

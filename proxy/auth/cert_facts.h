@@ -15,6 +15,7 @@
 #include <openssl/x509v3.h>
 
 struct cert;
+struct text;
 
 struct cert_policy_facts {
     CERTIFICATEPOLICIES *policies; /* owned; NULL: no extension */
@@ -70,6 +71,8 @@ void cert_facts_free(struct cert_facts *facts); /* NULL is allowed */
 /* Hash and comparison of names in RFC 5280 section 7.1 canonical form. */
 uint32_t cert_name_hash(const X509_NAME *name);
 bool cert_name_equal(const X509_NAME *a, const X509_NAME *b);
+/* Adds the name as RFC 4514 writes it. */
+void cert_name_text(const X509_NAME *name, struct text *out);
 
 /* Seconds since 1970, or `unreadable`. */
 int64_t cert_time(const ASN1_TIME *time, int64_t unreadable);

@@ -6,9 +6,10 @@
 #include <openssl/objects.h>
 #include <openssl/x509.h>
 
+#include "auth/cert_facts.h"
 #include "auth/client_cert.h"
 
-static void add_rfc4514(const X509_NAME *name, struct text *out)
+void cert_name_text(const X509_NAME *name, struct text *out)
 {
     BIO *bio = BIO_new(BIO_s_mem());
     if (bio != NULL && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) >= 0) {
@@ -23,12 +24,12 @@ static void add_rfc4514(const X509_NAME *name, struct text *out)
 
 void cert_subject(const struct cert *cert, struct text *out)
 {
-    add_rfc4514(X509_get_subject_name(cert->x509), out);
+    cert_name_text(X509_get_subject_name(cert->x509), out);
 }
 
 void cert_issuer(const struct cert *cert, struct text *out)
 {
-    add_rfc4514(X509_get_issuer_name(cert->x509), out);
+    cert_name_text(X509_get_issuer_name(cert->x509), out);
 }
 
 /* The labels of Windows where they differ from OpenSSL's short names. */

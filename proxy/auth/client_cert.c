@@ -8,6 +8,7 @@
 #include <openssl/pem.h>
 
 #include "auth/cert_facts.h"
+#include "auth/store_load.h"
 #include "base/mem.h"
 
 /* Consumes x509 and der. */
@@ -99,16 +100,18 @@ static bool list_add_block(const char *name, const unsigned char *der, long len,
     return true;
 }
 
-static bool list_parse_pem(BIO *bio, struct cert ***certs, size_t *count)
+/* blocks: how many the text begins; it has been cut off when it does not end them all. */
+static bool list_parse_pem(BIO *bio, size_t blocks, struct cert ***certs, size_t *count)
 {
-    for (;;) {
+    for (size_t found = 0;; found++) {
         char *name = NULL;
         char *header = NULL;
         unsigned char *der = NULL;
         long len = 0;
         ERR_clear_error();
+        /* The end of the input is reported as "no start line"; anything else is damage. */
         if (PEM_read_bio(bio, &name, &header, &der, &len) != 1)
-            break;
+            return found >= blocks && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
         bool good = list_add_block(name, der, len, certs, count);
         OPENSSL_free(name);
         OPENSSL_free(header);
@@ -116,8 +119,6 @@ static bool list_parse_pem(BIO *bio, struct cert ***certs, size_t *count)
         if (!good)
             return false;
     }
-    /* The end of the input is reported as "no start line"; anything else is damage. */
-    return ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
 }
 
 bool cert_list_parse(const char *bytes, size_t len, struct cert ***certs, size_t *count)
@@ -130,7 +131,7 @@ bool cert_list_parse(const char *bytes, size_t len, struct cert ***certs, size_t
     static const char armour[] = "-----BEGIN ";
     if (memmem(bytes, len, armour, sizeof armour - 1) != NULL) {
         BIO *bio = BIO_new_mem_buf(bytes, (int)len);
-        good = bio != NULL && list_parse_pem(bio, certs, count);
+        good = bio != NULL && list_parse_pem(bio, store_count_blocks(bytes, len), certs, count);
         BIO_free(bio);
     } else {
         struct cert *cert = cert_from_der((const unsigned char *)bytes, len);

@@ -224,12 +224,17 @@ static uint32_t reason_bits(const ASN1_BIT_STRING *reasons)
     return bits & CRLDP_ALL_REASONS;
 }
 
+static void digest_of(X509_EXTENSION *extension, unsigned char ret_digest[32])
+{
+    const ASN1_OCTET_STRING *octets = X509_EXTENSION_get_data(extension);
+    EVP_Digest(ASN1_STRING_get0_data(octets), (size_t)ASN1_STRING_length(octets), ret_digest, NULL,
+               EVP_sha256(), NULL);
+}
+
 static void read_idp(struct crl *crl, X509_EXTENSION *extension)
 {
     crl->idp = X509V3_EXT_d2i(extension);
-    const ASN1_OCTET_STRING *octets = X509_EXTENSION_get_data(extension);
-    EVP_Digest(ASN1_STRING_get0_data(octets), (size_t)ASN1_STRING_length(octets), crl->idp_digest,
-               NULL, EVP_sha256(), NULL);
+    digest_of(extension, crl->idp_digest);
     if (crl->idp == NULL) {
         crl->is_unusable = true;
         return;
@@ -260,6 +265,7 @@ static void read_extension(struct crl *crl, X509_EXTENSION *extension)
         read_idp(crl, extension);
         break;
     case NID_authority_key_identifier: /* a hint; the signature decides */
+        digest_of(extension, crl->aki_digest);
         break;
     default:
         if (X509_EXTENSION_get_critical(extension)) /* RFC 5280 section 5.2 */
@@ -432,6 +438,10 @@ void crl_free(struct crl *crl)
 
 void crl_clear(struct crl *crl)
 {
+    if (crl->is_borrowed) {
+        *crl = (struct crl){0};
+        return;
+    }
     for (size_t i = 0; i < crl->issuer_count; i++)
         X509_NAME_free(crl->issuers[i]);
     free(crl->issuers);
@@ -443,6 +453,7 @@ void crl_clear(struct crl *crl)
     free(crl->own_entries);
     free(crl->own_tbs);
     free(crl->own_extensions);
+    free(crl->own_sources);
     *crl = (struct crl){0};
 }
 
@@ -546,4 +557,23 @@ bool crl_is_newer(const struct crl *crl, const struct crl *other)
             return order > 0;
     }
     return crl->this_update > other->this_update;
+}
+
+void crl_add_source(struct crl *crl, const char *path)
+{
+    size_t size = strlen(path) + 1;
+    char *all = xmalloc(crl->sources.len + size);
+    if (crl->sources.len > 0)
+        memcpy(all, crl->sources.ptr, crl->sources.len);
+    memcpy(all + crl->sources.len, path, size);
+    free(crl->own_sources);
+    crl->own_sources = all;
+    crl->sources = (struct der){(const unsigned char *)all, crl->sources.len + size};
+}
+
+const char *crl_next_source(const struct crl *crl, const char *path)
+{
+    const char *all = (const char *)crl->sources.ptr;
+    const char *next = path == NULL ? all : path + strlen(path) + 1;
+    return crl->sources.len == 0 || next >= all + crl->sources.len ? NULL : next;
 }

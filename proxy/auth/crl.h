@@ -36,6 +36,17 @@ struct crl_entry {   /* ordered by issuer, serial_len, serial */
     uint8_t serial[CRL_SERIAL_SIZE]; /* the INTEGER's octets, or a digest when longer */
 };
 
+/* A list that was in use and is not in the files any more stays until another succeeds it
+ * (iis-semantics.md 4.4). Why it does, by the list that comes closest to doing so. */
+enum crl_kept {
+    CRL_KEPT_NOT,        /* its files hold it */
+    CRL_KEPT_GONE,       /* there is no list of this issuer, kind and scope */
+    CRL_KEPT_UNVERIFIED, /* there is one that the key of this one has not signed */
+    CRL_KEPT_UNUSABLE,   /* ... one that cannot be used */
+    CRL_KEPT_FUTURE,     /* ... one whose time has not come */
+    CRL_KEPT_OLDER,      /* ... one that is not newer */
+};
+
 struct crl {
     X509_NAME **issuers; /* [0] issued the CRL, the others are named by entries; owned */
     size_t issuer_count;
@@ -46,9 +57,11 @@ struct crl {
     ASN1_INTEGER *base;           /* BaseCRLNumber; not NULL: this is a delta CRL */
     ISSUING_DIST_POINT *idp;      /* owned; NULL: none */
     unsigned char idp_digest[32]; /* of the extension; zero without: tells scopes apart */
-    bool is_unusable;             /* an extension that cannot be processed (RFC 5280 section 5.2) */
-    bool is_weak;                 /* signed with MD5 or older */
-    uint32_t reasons;             /* CRLDP_ALL_REASONS or those of onlySomeReasons */
+    unsigned char
+        aki_digest[32]; /* of the authorityKeyIdentifier; zero without: tells keys apart */
+    bool is_unusable;   /* an extension that cannot be processed (RFC 5280 section 5.2) */
+    bool is_weak;       /* signed with MD5 or older */
+    uint32_t reasons;   /* CRLDP_ALL_REASONS or those of onlySomeReasons */
     const struct crl_entry *entries; /* sorted; own_entries or borrowed from a block */
     size_t entry_count;
     struct crl_entry *own_entries; /* owned; NULL when restored */
@@ -66,7 +79,12 @@ struct crl {
     /* SPKI digests of store certificates that verify the signature, found at load. */
     unsigned char good_keys[CRL_GOOD_KEYS_MAX][32];
     size_t good_key_count;
-    uint32_t next; /* in the bucket of the index */
+
+    struct der sources; /* paths of the files it was read from, each with its NUL */
+    char *own_sources;  /* owned; NULL when restored */
+    enum crl_kept kept; /* why it is in use although its files do not hold it any more */
+    bool is_borrowed;   /* a copy of the struct alone: owns nothing */
+    uint32_t next;      /* in the bucket of the index */
 };
 
 /* NULL when it cannot be decoded. */
@@ -94,5 +112,9 @@ bool crl_check_signature(const struct crl *crl, const struct cert *issuer);
 bool crl_knows_key(const struct crl *crl, const struct cert *issuer);
 /* By CRL number, else by thisUpdate. */
 bool crl_is_newer(const struct crl *crl, const struct crl *other);
+/* Notes that a file at this path holds the list. */
+void crl_add_source(struct crl *crl, const char *path);
+/* Walks the paths: start with NULL; NULL at the end. */
+const char *crl_next_source(const struct crl *crl, const char *path);
 
 #endif

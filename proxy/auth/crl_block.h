@@ -39,12 +39,14 @@ struct crl_block_record {
     int64_t next_update;
     uint32_t good_key_count;
     uint32_t is_unusable;
+    uint32_t kept; /* enum crl_kept */
     struct crl_block_span algorithm;
     struct crl_block_span signature;
     struct crl_block_span issuers;
     struct crl_block_span extensions;
     struct crl_block_span tbs;
     struct crl_block_span entries; /* struct crl_entry */
+    struct crl_block_span sources; /* paths, each with its NUL */
 };
 
 #endif

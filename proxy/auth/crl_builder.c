@@ -15,26 +15,36 @@
 
 #include "auth/cert_facts.h"
 #include "auth/crl_block.h"
+#include "auth/store_load.h"
 #include "auth/trust.h"
 #include "base/mem.h"
 #include "base/text.h"
+
+void crl_builder_take(struct crl_builder *builder, struct crl *crl)
+{
+    if (builder->count == builder->capacity) {
+        builder->capacity = builder->capacity == 0 ? 16 : builder->capacity * 2;
+        builder->crls = xreallocarray(builder->crls, builder->capacity, sizeof(struct crl *));
+    }
+    builder->crls[builder->count++] = crl;
+}
 
 static bool add_der(struct crl_builder *builder, const unsigned char *der, size_t len)
 {
     struct crl *crl = crl_from_der(der, len);
     if (crl == NULL)
         return false;
-    if (builder->count == builder->capacity) {
-        builder->capacity = builder->capacity == 0 ? 16 : builder->capacity * 2;
-        builder->crls = xreallocarray(builder->crls, builder->capacity, sizeof(struct crl *));
-    }
-    builder->crls[builder->count++] = crl;
+    if (builder->source != NULL)
+        crl_add_source(crl, builder->source);
+    crl_builder_take(builder, crl);
     return true;
 }
 
-static int add_pem(struct crl_builder *builder, BIO *bio)
+/* blocks: how many the text begins; it has been cut off when it does not end them all. */
+static int add_pem(struct crl_builder *builder, BIO *bio, size_t blocks)
 {
     int found = 0;
+    size_t ended = 0;
     bool good = true;
     ERR_clear_error();
     while (good) {
@@ -52,9 +62,10 @@ static int add_pem(struct crl_builder *builder, BIO *bio)
         OPENSSL_free(header);
         OPENSSL_free(der);
         ERR_clear_error();
+        ended++;
     }
     /* The end of the input is reported as "no start line"; anything else is damage. */
-    good = good && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    good = good && ended >= blocks && ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
     return good ? found : -1;
 }
 
@@ -68,7 +79,7 @@ int crl_builder_add(struct crl_builder *builder, const char *bytes, size_t len)
     static const char armour[] = "-----BEGIN ";
     if (memmem(bytes, len, armour, sizeof armour - 1) != NULL) {
         BIO *bio = BIO_new_mem_buf(bytes, (int)len);
-        found = bio == NULL ? -1 : add_pem(builder, bio);
+        found = bio == NULL ? -1 : add_pem(builder, bio, store_count_blocks(bytes, len));
         BIO_free(bio);
     } else {
         found = add_der(builder, (const unsigned char *)bytes, len) ? 1 : -1;
@@ -84,22 +95,49 @@ static int compare_crls(const void *a, const void *b)
     return memcmp((*left)->sha256, (*right)->sha256, 32);
 }
 
-/* The same file twice counts once. */
-static void sort_and_merge(struct crl_builder *builder)
+static void add_sources(struct crl *crl, const struct crl *other)
+{
+    const char *path = NULL;
+    while ((path = crl_next_source(other, path)) != NULL)
+        crl_add_source(crl, path);
+}
+
+/* The same list twice counts once. */
+void crl_builder_sort(struct crl_builder *builder)
 {
     if (builder->count > 1)
         qsort(builder->crls, builder->count, sizeof(struct crl *), compare_crls);
     size_t kept = 0;
     for (size_t i = 0; i < builder->count; i++) {
-        if (kept > 0 && compare_crls(&builder->crls[kept - 1], &builder->crls[i]) == 0)
+        if (kept > 0 && compare_crls(&builder->crls[kept - 1], &builder->crls[i]) == 0) {
+            add_sources(builder->crls[kept - 1], builder->crls[i]);
             crl_free(builder->crls[i]);
-        else
+        } else {
             builder->crls[kept++] = builder->crls[i];
+        }
     }
     builder->count = kept;
 }
 
-static void verify_one(struct crl *crl, const struct trust *trust)
+const struct crl *crl_builder_find(const struct crl_builder *builder,
+                                   const unsigned char sha256[32])
+{
+    size_t low = 0;
+    size_t high = builder->count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = memcmp(builder->crls[middle]->sha256, sha256, 32);
+        if (order == 0)
+            return builder->crls[middle];
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+void crl_builder_verify_one(struct crl *crl, const struct trust *trust)
 {
     uint32_t i = trust_first_subject(trust, crl->issuer_hash);
     for (; i != TRUST_NONE; i = trust->members[i].next_subject) {
@@ -115,7 +153,7 @@ static void verify_one(struct crl *crl, const struct trust *trust)
 void crl_builder_verify(struct crl_builder *builder, const struct trust *trust)
 {
     for (size_t i = 0; i < builder->count; i++)
-        verify_one(builder->crls[i], trust);
+        crl_builder_verify_one(builder->crls[i], trust);
 }
 
 /* ---- the block ---- */
@@ -166,6 +204,7 @@ static void put_crl(struct writer *writer, const struct crl *crl, struct crl_blo
         .next_update = crl->next_update,
         .good_key_count = (uint32_t)crl->good_key_count,
         .is_unusable = crl->is_unusable,
+        .kept = crl->kept,
     };
     memcpy(record->sha256, crl->sha256, sizeof record->sha256);
     memcpy(record->digest, crl->digest, sizeof record->digest);
@@ -180,6 +219,7 @@ static void put_crl(struct writer *writer, const struct crl *crl, struct crl_blo
     record->extensions = put(writer, crl->extensions.ptr, crl->extensions.len);
     record->tbs = put(writer, crl->tbs.ptr, crl->tbs.len);
     record->entries = put(writer, crl->entries, crl->entry_count * sizeof(struct crl_entry));
+    record->sources = put(writer, crl->sources.ptr, crl->sources.len);
 }
 
 static void put_all(struct writer *writer, const struct crl_builder *builder)
@@ -240,7 +280,7 @@ static int make_memory(void)
 
 int crl_builder_finish(struct crl_builder *builder)
 {
-    sort_and_merge(builder);
+    crl_builder_sort(builder);
     struct writer measure = {0};
     put_all(&measure, builder);
     int fd = make_memory();

@@ -37,7 +37,10 @@ static bool restore_crl(const struct crl_index *index, const struct crl_block_re
         !take_span(index, record->issuers, &source.issuers) ||
         !take_span(index, record->extensions, &source.extensions) ||
         !take_span(index, record->tbs, &crl->tbs) || !take_span(index, record->entries, &entries) ||
-        entries.len % sizeof(struct crl_entry) != 0 || record->good_key_count > CRL_GOOD_KEYS_MAX)
+        !take_span(index, record->sources, &crl->sources) ||
+        entries.len % sizeof(struct crl_entry) != 0 || record->good_key_count > CRL_GOOD_KEYS_MAX ||
+        record->kept > CRL_KEPT_OLDER ||
+        (crl->sources.len > 0 && crl->sources.ptr[crl->sources.len - 1] != '\0'))
         return false;
     memcpy(crl->sha256, record->sha256, sizeof crl->sha256);
     memcpy(crl->digest, record->digest, sizeof crl->digest);
@@ -47,6 +50,7 @@ static bool restore_crl(const struct crl_index *index, const struct crl_block_re
     crl->next_update = record->next_update;
     crl->entries = (const void *)entries.ptr;
     crl->entry_count = entries.len / sizeof(struct crl_entry);
+    crl->kept = record->kept;
     bool good = crl_restore(crl, &source);
     crl->is_unusable |= record->is_unusable != 0;
     return good;

@@ -289,6 +289,12 @@ static bool is_listed(const struct query *query, const struct crl *complete,
     return crl_find(complete, query->cert) != NULL;
 }
 
+static bool lists(const struct query *query, const struct crl *crl)
+{
+    const struct crl_entry *entry = query->is_replaced ? NULL : crl_find(crl, query->cert);
+    return entry != NULL && (crl->base == NULL || entry->reason != CRL_REASON_REMOVE);
+}
+
 /* RFC 5280 section 6.3.3 (c) to (l). */
 static void ask_crl(struct query *query, const DIST_POINT *point, const struct crl *crl)
 {
@@ -297,7 +303,9 @@ static void ask_crl(struct query *query, const DIST_POINT *point, const struct c
     uint32_t reasons = crl->reasons;
     if (point != NULL && point->reasons != NULL)
         reasons &= (uint32_t)point->dp_reasons;
-    if ((reasons & ~query->covered) == 0 || is_superseded(query, crl) || !is_trusted(query, crl))
+    /* Two that claim the same number and time both count, whichever is asked first. */
+    if (((reasons & ~query->covered) == 0 && !lists(query, crl)) || is_superseded(query, crl) ||
+        !is_trusted(query, crl))
         return;
     const struct crl *delta = find_delta(query, crl);
     const struct crl *newest = delta == NULL ? crl : delta;
@@ -337,12 +345,6 @@ static void ask_point(struct query *query, const DIST_POINT *point)
 }
 
 /* ---- no CRL answers ---- */
-
-static bool lists(const struct query *query, const struct crl *crl)
-{
-    const struct crl_entry *entry = query->is_replaced ? NULL : crl_find(crl, query->cert);
-    return entry != NULL && (crl->base == NULL || entry->reason != CRL_REASON_REMOVE);
-}
 
 /* A newer CRL of the same scope that does not list the certificate any more. A delta that is
  * silent says nothing about what its base lists. */

@@ -62,9 +62,12 @@ static void load_file(const char *path, bool is_listed, struct mark mark,
         errors_add(errors, mark, "cannot read \"%s\": %s", path, problem);
         return;
     }
-    int found = reader->take_file(reader->context, bytes, len);
+    int found = reader->take_file(reader->context, path, bytes, len);
     free(bytes);
-    if (found < 0)
+    /* What a copy or a download leaves behind that failed: not the wish to have nothing. */
+    if (len == 0)
+        errors_add(errors, mark, "\"%s\" is empty: it holds no %s", path, reader->what);
+    else if (found < 0)
         errors_add(errors, mark, "\"%s\" cannot be decoded as a %s", path, reader->what);
     else if (found == 0 && is_listed)
         errors_add(errors, mark, "\"%s\" holds no %s", path, reader->what);
@@ -185,4 +188,86 @@ void store_stamp(const struct config_list *list, const char *const *endings,
     }
     EVP_DigestFinal_ex(hash, ret_stamp, NULL);
     EVP_MD_CTX_free(hash);
+}
+
+/* ---- paths and text ---- */
+
+/* Takes the next part of a path off; empty parts and "." are no parts. False at the end. */
+static bool next_part(struct str *path, struct str *ret_part)
+{
+    for (;;) {
+        size_t start = 0;
+        while (start < path->len && path->ptr[start] == '/')
+            start++;
+        struct str rest = str_skip(*path, start);
+        size_t len = 0;
+        while (len < rest.len && rest.ptr[len] != '/')
+            len++;
+        *path = str_skip(rest, len);
+        *ret_part = str_make(rest.ptr, len);
+        if (len == 0)
+            return false;
+        if (len != 1 || rest.ptr[0] != '.')
+            return true;
+    }
+}
+
+static bool is_same_path(struct str a, struct str b)
+{
+    if ((a.len > 0 && a.ptr[0] == '/') != (b.len > 0 && b.ptr[0] == '/'))
+        return false;
+    struct str part_a;
+    struct str part_b;
+    for (;;) {
+        bool has_a = next_part(&a, &part_a);
+        bool has_b = next_part(&b, &part_b);
+        if (!has_a || !has_b)
+            return has_a == has_b;
+        if (!str_equal(part_a, part_b))
+            return false;
+    }
+}
+
+/* Two names of what exists: links, "..". */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat info_a;
+    struct stat info_b;
+    return stat(a, &info_a) == 0 && stat(b, &info_b) == 0 && info_a.st_dev == info_b.st_dev &&
+           info_a.st_ino == info_b.st_ino;
+}
+
+static char *folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return xstrdup(".");
+    return xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+bool store_names(const struct config_list *list, const char *path)
+{
+    bool is_named = false;
+    char *folder = folder_of(path);
+    for (size_t i = 0; i < list->count && !is_named; i++) {
+        const char *item = list->items[i].text;
+        is_named = is_same_path(str_of(item), str_of(path)) ||
+                   is_same_path(str_of(item), str_of(folder)) || is_same_file(item, path) ||
+                   is_same_file(item, folder);
+    }
+    free(folder);
+    return is_named;
+}
+
+size_t store_count_blocks(const char *bytes, size_t len)
+{
+    static const char begin[] = "-----BEGIN ";
+    size_t count = 0;
+    const char *at = bytes;
+    const char *end = bytes + len;
+    while (at < end && (at = memmem(at, (size_t)(end - at), begin, sizeof begin - 1)) != NULL) {
+        count += at == bytes || at[-1] == '\n';
+        at += sizeof begin - 1;
+    }
+    return count;
 }

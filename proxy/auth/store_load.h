@@ -14,7 +14,7 @@
 #include "config/config.h"
 
 /* Takes one file's bytes; the number of objects found, or -1 when they cannot be decoded. */
-typedef int (*store_file_fn)(void *context, const char *bytes, size_t len);
+typedef int (*store_file_fn)(void *context, const char *path, const char *bytes, size_t len);
 
 struct store_reader {
     const char *const *endings; /* NULL-terminated, with the dot */
@@ -23,8 +23,8 @@ struct store_reader {
     void *context;
 };
 
-/* Every file of the list. A missing path, an undecodable file and a listed file with nothing in
- * it are errors with the mark of the list's item. */
+/* Every file of the list. A missing path, an empty or undecodable file and a listed file with
+ * nothing in it are errors with the mark of the list's item. */
 void store_load(const struct config_list *list, const struct store_reader *reader,
                 struct error_list *errors);
 /* A digest over what can be seen of the same files without reading them: path, device and inode,
@@ -33,5 +33,10 @@ void store_stamp(const struct config_list *list, const char *const *endings,
                  unsigned char ret_stamp[32]);
 /* Whether a file of this name in a folder is one of its files. */
 bool store_takes_name(const char *name, const char *const *endings);
+/* Whether a file at this path is an item of the list or lies in a folder that is one, however the
+ * two are written. The file need not exist. */
+bool store_names(const struct config_list *list, const char *path);
+/* How many lines begin a block of PEM. With fewer blocks to be read the text has been cut off. */
+size_t store_count_blocks(const char *bytes, size_t len);
 
 #endif

@@ -34,8 +34,9 @@ struct stores {
     bool is_complete; /* false: some could not be read, so an empty one says nothing */
 };
 
-static int take_certificates(void *context, const char *bytes, size_t len)
+static int take_certificates(void *context, const char *path, const char *bytes, size_t len)
 {
+    (void)path;
     struct store *store = context;
     size_t before = store->count;
     if (!cert_list_parse(bytes, len, &store->certs, &store->count))

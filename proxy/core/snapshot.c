@@ -291,12 +291,35 @@ void snapshot_free(struct snapshot *snapshot)
     free(snapshot);
 }
 
+static void tell_tls(const struct snapshot_site *site)
+{
+    if (site->tls != NULL)
+        tls_site_set_revocation(site->tls, trust_revocation_digest(site->trust));
+}
+
 bool snapshot_site_set_crls(struct snapshot_site *site, struct crl_index *crls)
 {
     bool is_new = trust_crls_set(site->trust, crls);
-    if (site->tls != NULL)
-        tls_site_set_revocation(site->tls, trust_revocation_digest(site->trust));
+    tell_tls(site);
     return is_new;
+}
+
+/* By path and not by site: a site that is renamed reads the same files. */
+bool snapshot_inherit_crls(struct snapshot *snapshot, const struct snapshot *before,
+                           struct error_list *errors)
+{
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        struct snapshot_site *site = &snapshot->sites[i];
+        for (size_t j = 0; j < before->site_count && site->trust != NULL; j++) {
+            const struct trust *old = before->sites[j].trust;
+            if (old != NULL &&
+                !trust_crls_inherit(site->trust, &site->config->trust.revocation, old, errors))
+                return false;
+        }
+        if (site->trust != NULL)
+            tell_tls(site);
+    }
+    return true;
 }
 
 /* What the configuration's text does not show: the files that mappings and accounts read. */

@@ -84,6 +84,10 @@ void snapshot_free(struct snapshot *snapshot); /* NULL is allowed */
 /* Puts other CRLs into use (taken over): verdicts and TLS sessions of those before end. True when
  * their contents differ. The site must have a trust. */
 bool snapshot_site_set_crls(struct snapshot_site *site, struct crl_index *crls);
+/* After a reload: CRLs of `before` whose files are gone stay in use where the new sites name the
+ * same files or folders (trust_crls_inherit()). False with errors in the list. */
+MUST_USE bool snapshot_inherit_crls(struct snapshot *snapshot, const struct snapshot *before,
+                                    struct error_list *errors);
 /* True when a request would be judged alike under both: connections of the one may live on for a
  * moment under the other. */
 bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b);

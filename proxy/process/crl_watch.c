@@ -109,18 +109,45 @@ static void log_failure(const struct watched_site *site, const char *reason)
 }
 
 static void log_success(const struct watched_site *site, const struct trust_crls_info *info,
-                        bool is_new)
+                        bool is_new, bool was_failed)
 {
     struct text line = {0};
     text_add_cstr(&line, "site=");
     text_add_quoted(&line, str_of(site->config->name));
     text_addf(&line, " crls=%zu entries=%zu digest=", info->crls, info->entries);
     text_add_hex(&line, info->digest, 8);
-    if (is_new || site->is_failed)
+    text_addf(&line, " kept=%zu", info->kept);
+    if (is_new || was_failed)
         log_notice("crl.reloaded", "%s", line.ptr);
     else
         log_info("crl.unchanged", "%s", line.ptr);
     text_clear(&line);
+}
+
+/* One line for each list that is in use although no file holds it any more. */
+static void log_kept(const struct watched_site *site, const struct crl_index *crls,
+                     const struct crl_index *before)
+{
+    size_t position = 0;
+    struct text issuer = {0};
+    struct trust_kept_crl kept;
+    while (trust_crls_next_kept(crls, before, &position, &issuer, &kept)) {
+        struct text line = {0};
+        char until[CLOCK_TEXT_SIZE];
+        text_add_cstr(&line, "site=");
+        text_add_quoted(&line, str_of(site->config->name));
+        text_add_cstr(&line, " issuer=");
+        text_add_quoted(&line, text_str(&issuer));
+        text_add_cstr(&line, " path=");
+        text_add_quoted(&line, str_of(kept.path));
+        if (kept.next_update != INT64_MAX)
+            text_addf(&line, " until=%.*s", STR_ARG(clock_format_rfc3339(kept.next_update, until)));
+        text_add_cstr(&line, " reason=");
+        text_add_quoted(&line, str_of(kept.why));
+        log_warn("crl.kept", "%s", line.ptr);
+        text_clear(&line);
+        text_clear(&issuer);
+    }
 }
 
 /* iis-semantics.md 4.4: a CRL that is older than freshness_time is reason to look for a newer one,
@@ -136,13 +163,16 @@ static void set_freshness(struct watched_site *site, const struct trust_crls_inf
     site->fresh_until = from + span;
 }
 
-static struct crl_index *read_crls(const struct watched_site *site, const struct trust *trust,
+/* Of files that cannot be read the lists before are kept, so there is something to use even then;
+ * NULL when not even that. */
+static struct crl_index *read_crls(struct watched_site *site, const struct trust *trust,
                                    int *ret_fd)
 {
     struct error_list errors = {0};
     *ret_fd = trust_crls_read(trust, &site->config->trust.revocation, &errors);
     for (size_t i = 0; i < errors.count; i++)
         log_failure(site, errors.entries[i].text);
+    site->is_failed = errors.errors > 0;
     errors_clear(&errors);
     if (*ret_fd < 0)
         return NULL;
@@ -151,6 +181,7 @@ static struct crl_index *read_crls(const struct watched_site *site, const struct
     if (crls != NULL)
         return crls;
     log_failure(site, problem);
+    site->is_failed = true;
     (void)close(*ret_fd);
     return NULL;
 }
@@ -159,23 +190,24 @@ static void read_again(const struct crl_watch *watch, struct watched_site *site)
 {
     struct snapshot_site *served = &watch->options.snapshot->sites[site->index];
     struct trust_crls_info info;
+    bool was_failed = site->is_failed;
     int fd;
     struct crl_index *crls = read_crls(site, served->trust, &fd);
     if (crls == NULL) {
         trust_crls_current(served->trust, &info);
         set_freshness(site, &info, clock_wall_s());
-        site->is_failed = true;
         return;
     }
     trust_crls_info(crls, &info);
+    log_kept(site, crls, trust_crls_in_use(served->trust));
     /* Workers that are forked from now on inherit them. */
     bool is_new = snapshot_site_set_crls(served, crls);
     if (is_new)
         watch->options.changed(watch->options.arg, site->index, fd);
     (void)close(fd);
-    log_success(site, &info, is_new);
+    if (is_new || !site->is_failed)
+        log_success(site, &info, is_new, was_failed);
     set_freshness(site, &info, clock_wall_s());
-    site->is_failed = false;
 }
 
 static void look_at(const struct crl_watch *watch, struct watched_site *site)
@@ -300,6 +332,7 @@ static void add_sites(struct crl_watch *watch)
         site->config = snapshot->sites[i].config;
         memcpy(site->stamp, trust_crls_loaded_stamp(trust), sizeof site->stamp);
         trust_crls_current(trust, &info);
+        log_kept(site, trust_crls_in_use(trust), NULL);
         set_freshness(site, &info, INT64_MIN);
         add_paths(watch, site);
     }

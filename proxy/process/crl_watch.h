@@ -1,9 +1,9 @@
 /* crl_watch.h - reads the CRLs of a release again when their files change.
  *
  * Runs in the master: inotify on the folders, and a look at the files' times every now and then for
- * what inotify does not see (network file systems, links into other folders). A site whose files
- * cannot all be read keeps the CRLs it has: they still expire at their nextUpdate, so this fails
- * closed (iis-semantics.md 4.4).
+ * what inotify does not see (network file systems, links into other folders). What a file
+ * held that cannot be read any more, or is gone, stays in use until another list succeeds it; it
+ * still expires at its nextUpdate, so this fails closed (iis-semantics.md 4.4).
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_PROCESS_CRL_WATCH_H

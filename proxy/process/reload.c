@@ -75,7 +75,13 @@ static struct release *load_release(struct master *master, struct error_list *er
         master->parts->config_free(config);
         return NULL;
     }
-    return release_new(master->parts, config, &master->privileges, master->keys, errors);
+    struct release *release =
+        release_new(master->parts, config, &master->privileges, master->keys, errors);
+    if (release == NULL ||
+        snapshot_inherit_crls(release->snapshot, master->active->snapshot, errors))
+        return release;
+    release_free(release);
+    return NULL;
 }
 
 void reload_begin(struct master *master)

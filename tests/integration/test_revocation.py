@@ -208,14 +208,17 @@ def test_deleted_list(basics, folder, pointed, missing):
     with Served(basics, folder, missing=missing) as served:
         assert served.judge(basics.alice, "/before") == ALLOWED
         assert served.judge(pointed, "/pointed-before") == ALLOWED
-        line = served.changes(lambda: folder.remove("issuing.crl"))
-        assert "crls=1 entries=0" in line
-        assert served.judge(basics.alice, "/after") == (ALLOWED if missing == "if_cdp" else OFFLINE)
-        assert served.judge(pointed, "/pointed-after") == OFFLINE
-        assert "crls=0" in served.changes(lambda: folder.remove("root.crl"))
-        served.put("issuing.crl", basics.issuing.crl())
-        assert served.judge(pointed, "/pointed-back") == (ALLOWED if missing == "if_cdp"
-                                                          else OFFLINE)
+        # It stays in use: test_crl_files has all the ways in which a list can go.
+        served.changes(lambda: folder.remove("issuing.crl"), event="crl.kept")
+        line = served.proxy.event(" crl.unchanged ")
+        assert "crls=2 entries=1" in line and "kept=1" in line
+        assert served.judge(basics.alice, "/after") == ALLOWED
+        assert served.judge(pointed, "/pointed-after") == ALLOWED
+        served.changes(lambda: folder.remove("root.crl"), event="crl.kept")
+        line = served.put("issuing.crl", basics.issuing.crl([pointed], number=2))
+        assert "crls=2 entries=1" in line and "kept=1" in line
+        assert served.judge(pointed, "/pointed-back") == REVOKED
+        assert served.judge(basics.alice, "/back") == ALLOWED
 
 
 def test_disabled_check_reads_nothing(basics, folder):
@@ -232,7 +235,7 @@ def test_unreadable_file_keeps_what_there_was_until_it_is_mended(basics, folder)
         line = served.put("garbage.crl", "no CRL at all", event="crl.failed")
         assert 'site="main"' in line and "garbage.crl" in line and "cannot be decoded" in line
         assert served.judge(basics.alice, "/kept") == REVOKED
-        # Nothing of a reading that failed counts, not even its good files.
+        # Nobody is let in because a list is gone, broken files beside it or not.
         served.changes(lambda: folder.remove("issuing.crl"), event="crl.failed")
         assert served.judge(basics.alice, "/still-kept") == REVOKED
         served.put("garbage.crl", basics.issuing.crl(number=2))

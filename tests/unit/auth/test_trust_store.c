@@ -63,6 +63,49 @@ START_TEST(a_listed_file_without_a_certificate_is_an_error)
 }
 END_TEST
 
+/* What a failed copy leaves behind. An empty Disallowed would let the distrusted in, an empty store
+ * of issuers counts as unbound (iis-semantics 3.3). */
+START_TEST(an_empty_file_in_a_folder_is_an_error)
+{
+    (void)fixture_file(&fixture, "good.der", root.cert->der, root.cert->der_len);
+    (void)fixture_file(&fixture, "empty.pem", "", 0);
+    struct config_list *const stores[] = {&settings->root, &settings->intermediate,
+                                          &settings->trusted_issuers,
+                                          &settings->client_auth_issuers, &settings->disallowed};
+    for (size_t i = 0; i < sizeof stores / sizeof *stores; i++) {
+        fixture_path(stores[i], fixture.folder);
+        expect_problem("empty.pem\" is empty", true);
+        free(stores[i]->items[0].text);
+        free(stores[i]->items);
+        *stores[i] = (struct config_list){0};
+    }
+}
+END_TEST
+
+/* Cut off in the line that begins the second block. */
+START_TEST(a_file_that_was_cut_off_is_an_error_wherever_the_cut_is)
+{
+    char *pem = NULL;
+    BIO *bio = BIO_new(BIO_s_mem());
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(PEM_write_bio_X509(bio, root.cert->x509), 1);
+    size_t len = (size_t)BIO_get_mem_data(bio, &pem);
+    for (size_t cut = 1; cut < len; cut++) {
+        struct cert **certs = NULL;
+        size_t count = 0;
+        bool is_good = cert_list_parse(pem, cut, &certs, &count);
+        /* Whole are the first block, with or without its newline, and all but the last newline; of
+         * the second less may be there than says that something begins. */
+        bool is_whole = cut == len - 1 || (cut >= len / 2 - 1 && cut < len / 2 + 11);
+        ck_assert_msg(is_good == is_whole, "%zu of %zu", cut, len);
+        for (size_t i = 0; i < count; i++)
+            cert_unref(certs[i]);
+        free(certs);
+    }
+    BIO_free(bio);
+}
+END_TEST
+
 START_TEST(a_damaged_file_in_a_folder_is_an_error_that_names_it)
 {
     static const char pem[] = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";
@@ -435,6 +478,8 @@ Suite *unit_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, a_missing_path_is_an_error_with_its_place);
     tcase_add_test(tcase, a_listed_file_without_a_certificate_is_an_error);
+    tcase_add_test(tcase, an_empty_file_in_a_folder_is_an_error);
+    tcase_add_test(tcase, a_file_that_was_cut_off_is_an_error_wherever_the_cut_is);
     tcase_add_test(tcase, a_damaged_file_in_a_folder_is_an_error_that_names_it);
     tcase_add_test(tcase, a_truncated_pem_block_is_damage);
     tcase_add_test(tcase, a_folder_counts_only_files_with_a_known_ending);

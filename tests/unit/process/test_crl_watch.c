@@ -1,7 +1,6 @@
 /* The files of CRLs change under a running master: iis-semantics 4.4.
  *
  * SPDX-License-Identifier: MIT */
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,19 +30,25 @@ struct bench {
     struct event_base *base;
     struct crl_watch *watch;
     unsigned changes;
+    FILE *log;
 };
 
-static const long serials[] = {7};
+static const long serials[] = {7, 9};
 
-static void write_crl(struct bench *bench, const char *name, long number, size_t count)
+static void write_crl_of(struct bench *bench, const struct made *issuer, const char *name,
+                         long number, size_t count)
 {
     size_t len = 0;
     unsigned char *der = make_crl(
-        &(struct crl_spec){
-            .issuer = &bench->root, .serials = serials, .count = count, .number = number},
+        &(struct crl_spec){.issuer = issuer, .serials = serials, .count = count, .number = number},
         &len);
     (void)fixture_file(&bench->fixture, name, der, len);
     free(der);
+}
+
+static void write_crl(struct bench *bench, const char *name, long number, size_t count)
+{
+    write_crl_of(bench, &bench->root, name, number, count);
 }
 
 static void load(struct bench *bench)
@@ -99,6 +104,26 @@ static void expect_change(struct bench *bench)
     ck_assert_uint_eq(bench->changes, before + 1);
 }
 
+/* One line that holds both. */
+static bool is_logged(const struct bench *bench, const char *text, const char *more)
+{
+    char line[1024];
+    bool is_found = false;
+    rewind(bench->log);
+    while (!is_found && fgets(line, sizeof line, bench->log) != NULL)
+        is_found = strstr(line, text) != NULL && strstr(line, more) != NULL;
+    return is_found;
+}
+
+static void expect_log(const struct bench *bench, const char *text, const char *more)
+{
+    struct event *guard = evtimer_new(bench->base, on_guard, NULL);
+    (void)evtimer_add(guard, &(struct timeval){.tv_sec = GUARD_SECONDS});
+    while (!is_logged(bench, text, more))
+        (void)event_base_loop(bench->base, EVLOOP_ONCE);
+    event_free(guard);
+}
+
 static void expect_entries(const struct bench *bench, size_t crls, size_t entries)
 {
     struct trust_crls_info info;
@@ -107,11 +132,19 @@ static void expect_entries(const struct bench *bench, size_t crls, size_t entrie
     ck_assert_uint_eq(info.entries, entries);
 }
 
+static void remove_file(const char *folder, const char *name)
+{
+    char *path = xasprintf("%s/%s", folder, name);
+    ck_assert_int_eq(remove(path), 0);
+    free(path);
+}
+
 static struct bench *bench_new(void)
 {
     struct bench *bench = xcalloc(1, sizeof *bench);
-    log_configure(open("/dev/null", O_WRONLY | O_CLOEXEC), LOG_LEVEL_DEBUG, false);
     fixture_init(&bench->fixture);
+    bench->log = tmpfile();
+    log_configure(fileno(bench->log), LOG_LEVEL_DEBUG, false);
     bench->root = make_root("CN=Root", 1);
     fixture_store(&bench->fixture, &bench->fixture.site.trust.root, &bench->root, NULL);
     bench->fixture.site.trust.revocation.check = true;
@@ -123,6 +156,8 @@ static void bench_free(struct bench *bench)
 {
     crl_watch_free(bench->watch);
     event_base_free(bench->base);
+    log_configure(STDERR_FILENO, LOG_LEVEL_NOTICE, false);
+    (void)fclose(bench->log);
     fixture_clear(&bench->fixture);
     free(bench);
 }
@@ -149,14 +184,21 @@ START_TEST(sees_a_file_that_is_written_into_a_folder)
     ck_assert_int_eq(symlink(target, link), 0);
     expect_change(bench);
     expect_entries(bench, 3, 2);
-    static const char *const names[] = {"a.crl", "b.crl", "c.crl"};
-    for (size_t i = 0; i < 3; i++) {
-        char *path = xasprintf("%s/%s", folder, names[i]);
-        ck_assert_int_eq(remove(path), 0);
-        free(path);
-    }
+    /* The newest is left, which takes the place of the others. */
+    remove_file(folder, "a.crl");
+    remove_file(folder, "b.crl");
     expect_change(bench);
-    expect_entries(bench, 0, 0);
+    expect_entries(bench, 1, 0);
+    /* Without any left it stays; a newer one makes it go. */
+    remove_file(folder, "c.crl");
+    char *kept = xasprintf("%s/c.crl", folder);
+    expect_log(bench, " warn crl.kept site=\"test\" issuer=\"CN=Root\"", kept);
+    expect_entries(bench, 1, 0);
+    write_crl(bench, "lists/d.crl", 10, 1);
+    expect_change(bench);
+    expect_entries(bench, 1, 1);
+    remove_file(folder, "d.crl");
+    free(kept);
     free(target);
     free(link);
     (void)rmdir(folder);
@@ -207,30 +249,31 @@ START_TEST(sees_by_polling_what_inotify_does_not_show)
 }
 END_TEST
 
-/* One bad file: the old ones stay, all of them, until every file can be read. */
-START_TEST(keeps_what_there_was_while_a_file_is_bad)
+/* One bad file: what it held stays until it can be read again. The others count at once, since
+ * somebody who is revoked now must not wait for it. */
+START_TEST(keeps_what_a_file_held_while_it_is_bad)
 {
     struct bench *bench = bench_new();
-    write_crl(bench, "a.crl", 1, 1);
+    struct made other = make_root("CN=Other", 2);
     char *paths[] = {xasprintf("%s/a.crl", bench->fixture.folder),
                      xasprintf("%s/b.crl", bench->fixture.folder)};
-    write_crl(bench, "b.crl", 2, 1);
+    write_crl(bench, "a.crl", 1, 0);
+    write_crl_of(bench, &other, "b.crl", 1, 1);
     fixture_path(&bench->fixture.site.trust.revocation.crls, paths[0]);
     fixture_path(&bench->fixture.site.trust.revocation.crls, paths[1]);
     load(bench);
     (void)fixture_file(&bench->fixture, "b.crl", "junk", 4);
-    write_crl(bench, "a.crl", 3, 0);
     start(bench, 5);
-    struct event *guard = evtimer_new(bench->base, on_guard, NULL);
-    (void)evtimer_add(guard, &(struct timeval){.tv_sec = GUARD_SECONDS});
-    for (int i = 0; i < 5; i++) /* the look and some polls */
-        (void)event_base_loop(bench->base, EVLOOP_ONCE);
-    event_free(guard);
+    expect_log(bench, " error crl.failed site=", "b.crl");
+    expect_log(bench, " warn crl.kept site=", "b.crl");
     ck_assert_uint_eq(bench->changes, 0);
-    expect_entries(bench, 2, 2);
-    write_crl(bench, "b.crl", 4, 1);
+    write_crl(bench, "a.crl", 2, 2);
     expect_change(bench);
-    expect_entries(bench, 2, 1);
+    expect_entries(bench, 2, 3);
+    write_crl_of(bench, &other, "b.crl", 4, 0);
+    expect_change(bench);
+    expect_entries(bench, 2, 2);
+    cert_unref(other.cert);
     free(paths[0]);
     free(paths[1]);
     bench_free(bench);
@@ -263,7 +306,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, sees_a_file_that_is_written_into_a_folder);
     tcase_add_test(tcase, sees_what_happened_before_it_looked);
     tcase_add_test(tcase, sees_by_polling_what_inotify_does_not_show);
-    tcase_add_test(tcase, keeps_what_there_was_while_a_file_is_bad);
+    tcase_add_test(tcase, keeps_what_a_file_held_while_it_is_bad);
     tcase_add_test(tcase, leaves_sites_alone_that_check_nothing);
     suite_add_tcase(suite, tcase);
     return suite;
