@@ -278,6 +278,7 @@ struct config_site {
     size_t location_count;
     bool locations_case_sensitive;
     bool encoded_slash_keep;
+    bool ambiguous_path_keep;
 };
 
 struct config_server {

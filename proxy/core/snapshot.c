@@ -12,6 +12,7 @@
 #include "core/error_page_files.h"
 #include "core/header_edit.h"
 #include "core/identity_headers.h"
+#include "core/place_guard.h"
 #include "core/redirect.h"
 #include "core/route.h"
 #include "core/trusted_proxy.h"
@@ -154,6 +155,7 @@ static void build_site(struct snapshot *snapshot, struct snapshot_site *site,
     add_places(snapshot, site);
     for (size_t i = 0; i <= config->location_count; i++)
         site->places[i].authorize = add_authorize(site, site->places[i].config, errors);
+    site->guard = place_guard_new(site);
     site->map = cert_map_new(config, snapshot->config, errors);
     bool hears_of_certificates =
         snapshot->config->trusted_proxies.client_certificate != FORWARDED_CERT_NONE &&
@@ -273,6 +275,7 @@ void snapshot_free(struct snapshot *snapshot)
         cert_unref(snapshot->sites[i].server);
         trust_free(snapshot->sites[i].trust);
         cert_map_free(snapshot->sites[i].map);
+        place_guard_free(snapshot->sites[i].guard);
         free(snapshot->sites[i].places);
         for (size_t j = 0; j < snapshot->sites[i].authorize_count; j++)
             authorize_free(snapshot->sites[i].authorizes[j].compiled);

@@ -113,6 +113,7 @@ START_TEST(a_site_has_the_documented_defaults)
     ck_assert(!site->accounts_set && !site->mapping.is_set);
     ck_assert(site->mapping.one_to_one_enabled && site->mapping.many_to_one_enabled);
     ck_assert(!site->locations_case_sensitive && !site->encoded_slash_keep);
+    ck_assert(!site->ambiguous_path_keep);
     config_free(config);
 }
 END_TEST
@@ -332,6 +333,14 @@ START_TEST(a_location_that_requires_a_certificate_is_not_anonymous_under_a_mappi
 }
 END_TEST
 
+START_TEST(paths_may_be_passed_on_as_they_are)
+{
+    struct config *config = parse(SITE "    ambiguous_path: keep\n    encoded_slash: keep\n");
+    ck_assert(config->sites[0].ambiguous_path_keep && config->sites[0].encoded_slash_keep);
+    config_free(config);
+}
+END_TEST
+
 START_TEST(case_sensitive_locations_differ_by_case)
 {
     struct config *config = parse(SITE "    locations_case_sensitive: true\n"
@@ -525,6 +534,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, locations_inherit_from_the_nearest_enclosing_one);
     tcase_add_test(tcase, the_root_location_encloses_every_other);
     tcase_add_test(tcase, a_location_that_requires_a_certificate_is_not_anonymous_under_a_mapping);
+    tcase_add_test(tcase, paths_may_be_passed_on_as_they_are);
     tcase_add_test(tcase, case_sensitive_locations_differ_by_case);
     tcase_add_test(tcase, mappings_keep_every_value);
     tcase_add_test(tcase, upstreams_keep_every_value);
