@@ -325,6 +325,34 @@ bool snapshot_inherit_crls(struct snapshot *snapshot, const struct snapshot *bef
     return true;
 }
 
+static void check_site(const struct snapshot_site *site, const struct snapshot_site *before,
+                       struct error_list *errors)
+{
+    const struct config_value *file = &site->config->mapping.one_to_one_file;
+    const struct config_value *old_file = &before->config->mapping.one_to_one_file;
+    if (site->trust != NULL && before->trust != NULL)
+        trust_check_losses(site->trust, site->config, before->trust, before->config, errors);
+    if (site->config->mapping.one_to_one_enabled && file->text != NULL && old_file->text != NULL &&
+        strcmp(file->text, old_file->text) == 0 && cert_map_file_count(site->map) == 0 &&
+        cert_map_file_count(before->map) > 0)
+        errors_add(errors, file->mark,
+                   "%s mapped %zu certificates before the reload and maps none now: if that is "
+                   "meant, take it out of the configuration",
+                   file->text, cert_map_file_count(before->map));
+}
+
+void snapshot_check_losses(const struct snapshot *snapshot, const struct snapshot *before,
+                           struct error_list *errors)
+{
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        for (size_t j = 0; j < before->site_count; j++) {
+            const struct snapshot_site *site = &snapshot->sites[i];
+            if (strcmp(site->config->name, before->sites[j].config->name) == 0)
+                check_site(site, &before->sites[j], errors);
+        }
+    }
+}
+
 /* What the configuration's text does not show: the files that mappings and accounts read. */
 static bool reads_mapping_files(const struct config_site *site)
 {

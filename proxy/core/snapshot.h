@@ -86,6 +86,10 @@ void snapshot_free(struct snapshot *snapshot); /* NULL is allowed */
 /* Puts other CRLs into use (taken over): verdicts and TLS sessions of those before end. True when
  * their contents differ. The site must have a trust. */
 bool snapshot_site_set_crls(struct snapshot_site *site, struct crl_index *crls);
+/* After a reload: adds an error for what was there before, is still named and holds nothing any
+ * more (stores, one_to_one_file), in sites of the same name. */
+void snapshot_check_losses(const struct snapshot *snapshot, const struct snapshot *before,
+                           struct error_list *errors);
 /* After a reload: CRLs of `before` whose files are gone stay in use where the new sites name the
  * same files or folders (trust_crls_inherit()). False with errors in the list. */
 MUST_USE bool snapshot_inherit_crls(struct snapshot *snapshot, const struct snapshot *before,
