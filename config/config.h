@@ -318,6 +318,7 @@ struct config_upstream {
 
 struct config_limits {
     uint64_t connections;
+    uint64_t connections_per_client; /* 0: half of connections, at least 100 */
     uint64_t target_bytes;
     uint64_t header_bytes;
     uint64_t header_count;

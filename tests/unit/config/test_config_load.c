@@ -54,6 +54,7 @@ START_TEST(the_process_has_the_documented_defaults)
     ck_assert(!config->log.access_crlf);
     ck_assert_uint_eq(config->log.access_flush_ms, 1000);
     ck_assert_uint_eq(config->limits.connections, 10000);
+    ck_assert_uint_eq(config->limits.connections_per_client, 0);
     ck_assert_uint_eq(config->limits.target_bytes, 8192);
     ck_assert_uint_eq(config->limits.header_bytes, 32768);
     ck_assert_uint_eq(config->limits.header_count, 100);
@@ -420,7 +421,8 @@ START_TEST(the_process_keeps_every_value)
         parse("workers: 4\nuser: www\npid_file: /run/p.pid\n" SITE
               "log: { error: { path: e.log, level: debug }, access: { path: null, fields: [date, "
               "time], newline: crlf, flush: 500ms } }\n"
-              "limits: { connections: 1, target_bytes: 64, header_bytes: 1m, body_bytes: 2g }\n"
+              "limits: { connections: 1, target_bytes: 64, header_bytes: 1m, body_bytes: 2g, "
+              "connections_per_client: 10000000 }\n"
               "timeouts: { handshake: 1ms, stop: 0, reload_grace: 0s, tunnel: 2d,"
               " linger: 0s, linger_total: 1h }\n"
               "sessions: { store: 0, lifetime: 1s, tickets: all, ticket_keys: t.keys }\n");
@@ -434,6 +436,7 @@ START_TEST(the_process_keeps_every_value)
     ck_assert(config->log.access_fields.is_set && config->log.access_fields.count == 2);
     ck_assert(config->log.access_crlf && config->log.access_flush_ms == 500);
     ck_assert_uint_eq(config->limits.header_bytes, 1 << 20);
+    ck_assert_uint_eq(config->limits.connections_per_client, 10000000);
     ck_assert_uint_eq(config->limits.body_bytes, (uint64_t)2 << 30);
     ck_assert_uint_eq(config->timeouts.handshake, 1);
     ck_assert_uint_eq(config->timeouts.stop, 0);
