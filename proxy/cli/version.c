@@ -9,6 +9,7 @@
 #include <yaml.h>
 
 #include "cli/cli.h"
+#include "tls/tls_hooks.h"
 
 static const char USAGE[] = "usage: mtls-proxy version\n"
                             "\n"
@@ -54,5 +55,9 @@ int cli_version(int argc, char **argv)
     (void)printf("libc      glibc %s\n", gnu_get_libc_version());
     (void)printf("compiler  %s\n", COMPILER);
     (void)printf("build     %s\n", hardening());
+    struct tls_hooks hooks = tls_hooks_test();
+    (void)printf("levers    intern_certificates %s, handover %s\n",
+                 hooks.intern ? "in effect" : "without effect",
+                 hooks.derive ? "in effect" : "without effect");
     return fflush(stdout) == 0 ? CLI_OK : CLI_FAILED;
 }

@@ -13,6 +13,7 @@
 #include "core/client.h"
 #include "core/identity_headers.h"
 #include "core/snapshot.h"
+#include "tls/tls_hooks.h"
 #include "tls/tls_transport.h"
 
 /* Sets of identity headers remembered, 1 to 2 KiB each with one certificate in it. */
@@ -40,9 +41,10 @@ void identity_start(struct engine *engine)
     engine->certs = cert_table_new((size_t)performance->certificate_table);
     engine->intern = (struct tls_intern_table){find_der, find_sha256, find_encoding, engine->certs};
     engine->renderings = identity_renderings_new(KNOWN_RENDERINGS);
-    tls_intern_use(&engine->intern, is_wanted);
-    if (is_wanted && !tls_intern_is_effective())
-        log_info("tls.intern", "effective=no reason=\"" TLS_BOUND_ELSEWHERE "\"");
+    bool is_effective = tls_hooks_test().intern;
+    tls_intern_use(&engine->intern, is_wanted && is_effective);
+    if (is_wanted && !is_effective)
+        log_notice("tls.intern", "effective=no reason=\"" TLS_HOOKS_BOUND_ELSEWHERE "\"");
 }
 
 void identity_stop(struct engine *engine)

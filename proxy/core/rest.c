@@ -6,8 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/client.h"
-#include "tls/tls_derive.h"
-#include "tls/tls_intern.h"
+#include "tls/tls_hooks.h"
 #include "tls/tls_transport.h"
 
 /* Longer than a client needs that goes on at once, or says goodbye after one request. */
@@ -40,8 +39,8 @@ static void rest_due(evutil_socket_t fd, short what, void *arg)
 void rest_init(struct engine *engine)
 {
     (void)event_assign(&engine->rest_event, engine->base, -1, 0, rest_due, engine);
-    if (engine->snapshot->config->performance.handover && !tls_derive_is_effective())
-        log_info("tls.handover", "effective=no reason=\"" TLS_BOUND_ELSEWHERE "\"");
+    if (engine->snapshot->config->performance.handover && !tls_hooks_test().derive)
+        log_notice("tls.handover", "effective=no reason=\"" TLS_HOOKS_BOUND_ELSEWHERE "\"");
 }
 
 void rest_begin(struct client *client)

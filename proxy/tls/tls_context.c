@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "tls/tls_error.h"
+#include "tls/tls_hooks.h"
 #include "tls/tls_private.h"
 #include "tls/tls_ticket.h"
 
@@ -172,7 +173,8 @@ struct tls_listener *tls_listener_new(struct tls_site *const *sites, size_t coun
     }
     listener->keys = keys;
     listener->store = tls_ticket_keys_store(keys);
-    listener->suites = config->performance.handover ? tls_suites_new() : NULL;
+    bool can_hand_over = tls_hooks_test().derive; /* tried here, so that workers inherit it */
+    listener->suites = config->performance.handover && can_hand_over ? tls_suites_new() : NULL;
     listener->has_tickets = config->sessions.tickets != TICKETS_OFF;
     listener->has_tickets_13 = config->sessions.tickets == TICKETS_ALL;
     uint64_t lifetime_s = config->sessions.lifetime_ms / 1000;

@@ -5,7 +5,8 @@
  * libcrypto's EVP_KDF_derive(), a symbol that this program defines itself: the call goes on to
  * libcrypto as it is, and within a handshake step of a watched connection the result is noted if
  * the label is that of one of the two secrets (RFC 8446 section 7.1). Nothing is changed. If the
- * linker bound the symbol elsewhere, no secret is ever noted, and OpenSSL keeps every connection.
+ * linker bound the symbol elsewhere (tls_hooks.h), no secret is ever noted, and OpenSSL keeps every
+ * connection.
  *
  * The hook is the process's, because the symbol is: one handshake step at a time, in one thread.
  *
@@ -20,7 +21,5 @@ struct tls_connection;
 /* Around a handshake step of this connection. */
 void tls_derive_begin(struct tls_connection *connection);
 void tls_derive_end(void);
-/* Whether the symbol is bound to the function of this program. */
-bool tls_derive_is_effective(void);
 
 #endif

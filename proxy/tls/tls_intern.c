@@ -5,21 +5,18 @@
 
 #include <dlfcn.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/asn1t.h>
 #include <openssl/err.h>
 
-#include "base/log.h"
-
 static const struct tls_intern_table *current_table;
 static const ASN1_ITEM *libcrypto_item;
 static bool is_for_handshakes;
 static bool is_in_handshake;
-static bool was_asked; /* the hook is in effect */
 
-/* libcrypto's template of a certificate, the next definition in the order of search. */
+/* libcrypto's template of a certificate, the next definition in the order of search; NULL: there is
+ * none, and so nobody who could ask. */
 static const ASN1_ITEM *real_item(void)
 {
     if (libcrypto_item == NULL) {
@@ -27,11 +24,8 @@ static const ASN1_ITEM *real_item(void)
             void *address;
             const ASN1_ITEM *(*function)(void);
         } next = {.address = dlsym(RTLD_NEXT, "X509_it")};
-        if (next.address == NULL) {
-            log_error("tls.intern", "error=\"libcrypto has no X509_it\"");
-            abort();
-        }
-        libcrypto_item = next.function();
+        if (next.address != NULL)
+            libcrypto_item = next.function();
     }
     return libcrypto_item;
 }
@@ -42,14 +36,14 @@ static const ASN1_ITEM *real_item(void)
 static int on_new(ASN1_VALUE **value, const ASN1_ITEM *item)
 {
     (void)item;
-    was_asked = true;
-    return ASN1_item_ex_new(value, real_item());
+    return real_item() == NULL ? 0 : ASN1_item_ex_new(value, real_item());
 }
 
 static void on_free(ASN1_VALUE **value, const ASN1_ITEM *item)
 {
     (void)item;
-    ASN1_item_ex_free(value, real_item());
+    if (real_item() != NULL)
+        ASN1_item_ex_free(value, real_item());
 }
 
 static int on_encode(const ASN1_VALUE **value, unsigned char **out, const ASN1_ITEM *item, int tag,
@@ -58,6 +52,8 @@ static int on_encode(const ASN1_VALUE **value, unsigned char **out, const ASN1_I
     size_t len = 0;
     const unsigned char *known = NULL;
     (void)item;
+    if (real_item() == NULL)
+        return 0;
     if (is_in_handshake && tag == -1)
         known = current_table->find_encoding(current_table->arg, (const X509 *)*value, &len);
     if (known == NULL || len > INT_MAX)
@@ -103,6 +99,8 @@ static int on_decode(ASN1_VALUE **value, const unsigned char **in, long len, con
     size_t size;
     X509 *known;
     (void)item;
+    if (real_item() == NULL)
+        return 0;
     if (is_in_handshake && tag == -1 && (known = find(*in, len, &size)) != NULL &&
         X509_up_ref(known) == 1) {
         ASN1_item_ex_free(value, real_item()); /* an empty one, to be filled */
@@ -151,13 +149,6 @@ void tls_intern_begin(void)
 void tls_intern_end(void)
 {
     is_in_handshake = false;
-}
-
-bool tls_intern_is_effective(void)
-{
-    was_asked = false;
-    X509_free(X509_new());
-    return was_asked;
 }
 
 X509 *tls_intern_get(const unsigned char sha256[32])

@@ -7,7 +7,7 @@
  * and takes a reference instead; and the bytes of one that it knows, for a ticket, are copied, not
  * put together twice over. Everything else goes on to libcrypto's own template. What is known
  * is decided by the owner of the table; nothing here adds to it. If the linker bound the symbol
- * elsewhere, everything works as before, only slower.
+ * elsewhere (tls_hooks.h), everything works as before, only slower.
  *
  * The hook is the process's, because the symbol is: one table at a time, set by its one event loop.
  *
@@ -19,10 +19,6 @@
 #include <stddef.h>
 
 #include <openssl/x509.h>
-
-/* For the log, when a symbol that this program defines for libcrypto is not in effect. */
-#define TLS_BOUND_ELSEWHERE \
-    "a preloaded library or a static OpenSSL stands between; all works, at a higher cost"
 
 struct tls_intern_table {
     /* The certificate with exactly this encoding, or this SHA-256; NULL: not known. Borrowed. */
@@ -39,8 +35,6 @@ void tls_intern_use(const struct tls_intern_table *table, bool in_handshakes);
 /* Around a call of libssl that may decode certificates. */
 void tls_intern_begin(void);
 void tls_intern_end(void);
-/* Tries whether libcrypto uses the template of this program. */
-bool tls_intern_is_effective(void);
 /* A new reference; NULL when it is not known. */
 X509 *tls_intern_get(const unsigned char sha256[32]);
 /* A new reference to the known one, or decoded; NULL when it is not exactly one certificate. */

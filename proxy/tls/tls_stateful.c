@@ -27,6 +27,16 @@ bool tls_stateful_fits(const struct tls_session_facts *facts)
     return true;
 }
 
+/* Seconds since 1970. */
+static int64_t session_time(const SSL_SESSION *session)
+{
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+    return (int64_t)SSL_SESSION_get_time_ex(session);
+#else
+    return (int64_t)SSL_SESSION_get_time(session);
+#endif
+}
+
 /* The store keeps what it needs; OpenSSL keeps the session. */
 static int on_new(SSL *ssl, SSL_SESSION *session)
 {
@@ -40,7 +50,7 @@ static int on_new(SSL *ssl, SSL_SESSION *session)
         return 0;
     }
     stored = (struct tls_stored){
-        .made_at = SSL_SESSION_get_time(session),
+        .made_at = session_time(session),
         .cipher = SSL_CIPHER_get_protocol_id(SSL_SESSION_get0_cipher(session)),
         .secret_len = (uint8_t)secret_len,
     };

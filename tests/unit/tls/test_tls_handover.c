@@ -2,12 +2,12 @@
  * proves the sequence number of what was sealed here, and the reverse.
  *
  * SPDX-License-Identifier: MIT */
-#include "tls/tls_derive.h"
+#include "tls/tls_hooks.h"
 #include "unit/tls/handover_fixture.h"
 
 START_TEST(libssl_derives_by_way_of_this_program)
 {
-    ck_assert(tls_derive_is_effective());
+    ck_assert(tls_hooks_test().derive);
 }
 END_TEST
 
