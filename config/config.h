@@ -80,6 +80,7 @@ struct config_trust {
     struct config_list trusted_issuers; /* is_set false: none bound */
     struct config_list client_auth_issuers;
     struct config_list disallowed;
+    struct config_value password_file; /* of PKCS#12 files in the stores; text NULL: none */
     bool send_trusted_issuer_list;
     bool check_usage;
     struct config_revocation revocation;
@@ -247,7 +248,8 @@ struct config_binding {
 
 struct config_server_certificate {
     struct config_value chain;
-    struct config_value key;
+    struct config_value key;           /* text NULL: in the file of `chain` */
+    struct config_value password_file; /* text NULL: none */
 };
 
 struct config_tls {
@@ -278,7 +280,6 @@ struct config_site {
     size_t location_count;
     bool locations_case_sensitive;
     bool encoded_slash_keep;
-    bool ambiguous_path_keep;
 };
 
 struct config_server {
@@ -293,8 +294,9 @@ struct config_server {
 struct config_upstream_tls {         /* towards https servers */
     struct config_value ca;          /* a file or folder; NULL: the system's */
     struct config_value server_name; /* NULL: the host of the URL */
-    struct config_value certificate; /* both or none */
-    struct config_value key;
+    struct config_value certificate;
+    struct config_value key;           /* text NULL: in the file of `certificate` */
+    struct config_value password_file; /* of ca, certificate and key */
     bool verify;
 };
 enum config_balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS, BALANCE_RANDOM };
@@ -318,7 +320,6 @@ struct config_upstream {
 
 struct config_limits {
     uint64_t connections;
-    uint64_t connections_per_client; /* 0: half of connections, at least 100 */
     uint64_t target_bytes;
     uint64_t header_bytes;
     uint64_t header_count;

@@ -54,7 +54,7 @@ static const struct config_key trust_rows[] = {
      .fallback = "machine",
      .doc = "`ClientAuthTrustMode`: machine or 0, exclusive_root or 1, exclusive_ca or 2"},
     {.name = "root", .type = CONFIG_PATHS, ROW(config_trust, root), .fallback = "[]",
-     .doc = "the store `LocalMachine\\Root`: files or folders, PEM or DER"},
+     .doc = "the store `LocalMachine\\Root`: files or folders; PEM, DER, PKCS#7 or PKCS#12"},
     {.name = "intermediate", .type = CONFIG_PATHS, ROW(config_trust, intermediate),
      .fallback = "[]", .doc = "the store `LocalMachine\\CA`"},
     {.name = "trusted_issuers", .type = CONFIG_PATHS, .flags = CONFIG_NULLABLE,
@@ -64,6 +64,9 @@ static const struct config_key trust_rows[] = {
      .fallback = "[]", .doc = "the store `LocalMachine\\ClientAuthIssuer`"},
     {.name = "disallowed", .type = CONFIG_PATHS, ROW(config_trust, disallowed), .fallback = "[]",
      .doc = "the store `LocalMachine\\Disallowed`"},
+    {.name = "password_file", .type = CONFIG_PATH, .flags = CONFIG_NULLABLE,
+     ROW(config_trust, password_file), .fallback = "null",
+     .doc = "one line: the password of PKCS#12 files in the stores"},
     {.name = "send_trusted_issuer_list", .type = CONFIG_BOOL,
      ROW(config_trust, send_trusted_issuer_list), .fallback = "false",
      .doc = "`SendTrustedIssuerList`; true under iis75"},
@@ -276,12 +279,18 @@ static const struct config_table binding_table = {
 
 static const struct config_key server_certificate_rows[] = {
     {.name = "chain", .type = CONFIG_PATH, .flags = CONFIG_REQUIRED,
-     ROW(config_server_certificate, chain), .doc = "PEM: the certificate, then its issuers"},
-    {.name = "key", .type = CONFIG_PATH, .flags = CONFIG_REQUIRED,
-     ROW(config_server_certificate, key), .doc = "PEM: the private key"},
+     ROW(config_server_certificate, chain),
+     .doc = "PEM: the certificate, then its issuers; or PKCS#7 or PKCS#12, in any order"},
+    {.name = "key", .type = CONFIG_PATH, .flags = CONFIG_NULLABLE,
+     ROW(config_server_certificate, key), .fallback = "null",
+     .doc = "PEM or PKCS#12: the private key; not needed when `chain` is a .p12 or .pfx file"},
+    {.name = "password_file", .type = CONFIG_PATH, .flags = CONFIG_NULLABLE,
+     ROW(config_server_certificate, password_file), .fallback = "null",
+     .doc = "one line: the password of an encrypted key or a PKCS#12 file"},
 };
 static const struct config_table server_certificate_table = {
-    TABLE(config_server_certificate, server_certificate_rows)};
+    TABLE(config_server_certificate, server_certificate_rows),
+    .finish = config_server_certificate_finish};
 
 static const struct config_key tls_rows[] = {
     {.name = "min_version", .type = CONFIG_CHOICE, ROW(config_tls, min_version),
@@ -339,10 +348,6 @@ static const struct config_key site_rows[] = {
     {.name = "encoded_slash", .type = CONFIG_CHOICE, ROW(config_site, encoded_slash_keep),
      .words = slash_words, .fallback = "refuse",
      .doc = "`%2f` in a path: 400, or passed on as it is"},
-    {.name = "ambiguous_path", .type = CONFIG_CHOICE, ROW(config_site, ambiguous_path_keep),
-     .words = slash_words, .fallback = "refuse",
-     .doc = "a path that some servers read as one of a location with other rules (`/admin;x` for "
-            "`/admin`): 400, or passed on as it is"},
     {.name = "locations", .type = CONFIG_ITEMS, .flags = CONFIG_LATER, ROW(config_site, locations),
      COUNT(config_site, location_count), .table = &config_schema_location, .fallback = "[]",
      .doc = "settings of paths; the longest match wins; what is not given comes from the "

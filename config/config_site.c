@@ -393,10 +393,27 @@ void config_health_path_after(const struct config_cursor *at, void *path)
         config_decode_error(at, "expected a path such as /healthz, without blanks");
 }
 
+/* A file that holds the key as well. */
+static bool is_pkcs12(const char *path)
+{
+    return str_ends_with_icase(str_of(path), STR(".p12")) ||
+           str_ends_with_icase(str_of(path), STR(".pfx"));
+}
+
+void config_server_certificate_finish(const struct config_cursor *at, void *certificate)
+{
+    const struct config_server_certificate *self = certificate;
+    if (self->key.text != NULL || self->chain.text == NULL || is_pkcs12(self->chain.text))
+        return;
+    struct config_cursor where = below(at, "key", NULL);
+    config_decode_error(&where, "is missing; expected a path");
+}
+
 void config_upstream_tls_finish(const struct config_cursor *at, void *tls)
 {
     const struct config_upstream_tls *self = tls;
-    if ((self->certificate.text == NULL) != (self->key.text == NULL))
+    bool is_one_file = self->certificate.text != NULL && is_pkcs12(self->certificate.text);
+    if ((self->certificate.text == NULL) != (self->key.text == NULL) && !is_one_file)
         config_decode_error(at, "`certificate` and `key` belong together");
 }
 

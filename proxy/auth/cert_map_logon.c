@@ -12,9 +12,9 @@
 #include "auth/cert_map_index.h"
 #include "auth/cert_map_source.h"
 #include "base/mem.h"
+#include "base/password.h"
 #include "base/text.h"
 
-#define PASSWORD_MAX  4096
 #define CHUNK_SIZE    65536
 #define USER_MAX      1024
 #define QUALIFIED_MAX (2 * USER_MAX + 2)
@@ -115,38 +115,13 @@ static struct str qualify(const struct cert_map_logons *logons, struct str user,
     return str_make(ret_text, (size_t)len);
 }
 
-static void free_password(char *password)
-{
-    if (password != NULL)
-        OPENSSL_cleanse(password, strlen(password));
-    free(password);
-}
-
 /* NULL when there is none, or when errors were added. */
 static char *read_password(const struct config_value *file, struct error_list *errors)
 {
-    if (file->text == NULL)
-        return NULL;
-    char bytes[PASSWORD_MAX + 3];
-    size_t len = 0;
-    int error = cert_map_read_file(file->text, bytes, sizeof bytes, &len);
-    if (error != 0) {
-        OPENSSL_cleanse(bytes, sizeof bytes);
-        errors_add(errors, file->mark, "cannot read the password file %s: %s", file->text,
-                   error == -EFBIG ? "a password has at most 4096 bytes" : strerror(-error));
-        return NULL;
-    }
-    if (len > 0 && bytes[len - 1] == '\n')
-        len--;
-    if (len > 0 && bytes[len - 1] == '\r')
-        len--;
-    char *password = NULL;
-    if (memchr(bytes, '\0', len) != NULL || memchr(bytes, '\n', len) != NULL || len > PASSWORD_MAX)
-        errors_add(errors, file->mark,
-                   "the password file %s must hold one line of at most 4096 bytes", file->text);
-    else
-        password = xstrndup(bytes, len);
-    OPENSSL_cleanse(bytes, sizeof bytes);
+    const char *problem = NULL;
+    char *password = file->text == NULL ? NULL : password_read(file->text, &problem);
+    if (problem != NULL)
+        errors_add(errors, file->mark, "cannot read the password file %s: %s", file->text, problem);
     return password;
 }
 
@@ -211,10 +186,10 @@ void cert_map_logons_free(struct cert_map_logons *logons)
     if (logons == NULL)
         return;
     for (uint32_t i = 0; i < logons->count; i++)
-        free_password(logons->items[i].password);
+        password_free(logons->items[i].password);
     for (uint32_t i = 0; i < logons->account_count; i++) {
         free(logons->accounts[i].user);
-        free_password(logons->accounts[i].password);
+        password_free(logons->accounts[i].password);
     }
     while (logons->chunks != NULL) {
         struct chunk *chunk = logons->chunks;

@@ -12,6 +12,7 @@
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
+#include "base/cert_bundle.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "config/config_site.h"
@@ -83,12 +84,28 @@ static X509 *decode_der(const unsigned char *der, size_t len)
 
 static X509 *decode_file(const char *bytes, size_t len)
 {
+    struct cert_bundle bundle = {0};
+    if (cert_bundle_read(bytes, len, NULL, NULL, &bundle) == CERT_BUNDLE_READ) {
+        X509 *first =
+            bundle.count > 0 && X509_up_ref(bundle.certs[0]) == 1 ? bundle.certs[0] : NULL;
+        cert_bundle_clear(&bundle);
+        return first;
+    }
     if (memmem(bytes, len, "-----BEGIN ", 11) == NULL)
         return decode_der((const unsigned char *)bytes, len);
     BIO *bio = BIO_new_mem_buf(bytes, (int)len);
     X509 *x509 = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
     BIO_free(bio);
     return x509;
+}
+
+static void add_no_certificate(const struct config_value *certificate, const char *bytes,
+                               size_t len, struct error_list *errors)
+{
+    const char *what = cert_bundle_describe(bytes, len);
+    errors_add(errors, certificate->mark,
+               "%s holds no certificate, neither PEM nor DER nor PKCS#7%s%s", certificate->text,
+               what == NULL ? "" : ": it is ", what == NULL ? "" : what);
 }
 
 static enum cert_map_source digest_file(const struct config_value *certificate,
@@ -107,8 +124,7 @@ static enum cert_map_source digest_file(const struct config_value *certificate,
     X509 *x509 = decode_file(bytes, len);
     bool is_ok = x509 != NULL && digest_certificate(x509, ret_digest);
     if (!is_ok)
-        errors_add(errors, certificate->mark, "%s holds no certificate, neither PEM nor DER",
-                   certificate->text);
+        add_no_certificate(certificate, bytes, len, errors);
     X509_free(x509);
     free(bytes);
     return is_ok ? CERT_MAP_SOURCE_OK : CERT_MAP_SOURCE_ERROR;

@@ -9,6 +9,7 @@
 
 #include "auth/cert_facts.h"
 #include "auth/store_load.h"
+#include "base/cert_bundle.h"
 #include "base/mem.h"
 
 /* Consumes x509 and der. */
@@ -141,4 +142,29 @@ bool cert_list_parse(const char *bytes, size_t len, struct cert ***certs, size_t
     }
     ERR_clear_error();
     return good;
+}
+
+bool cert_list_read(const char *bytes, size_t len, const char *password, struct cert ***certs,
+                    size_t *count, const char **ret_problem)
+{
+    struct cert_bundle bundle = {0};
+    *ret_problem = NULL;
+    switch (cert_bundle_read(bytes, len, password, NULL, &bundle)) {
+    case CERT_BUNDLE_NONE:
+        return cert_list_parse(bytes, len, certs, count);
+    case CERT_BUNDLE_READ:
+        break;
+    case CERT_BUNDLE_FAILED:
+        *ret_problem = bundle.problem;
+        return false;
+    }
+    bool is_good = true;
+    for (size_t i = 0; i < bundle.count && is_good; i++) {
+        struct cert *cert = cert_from_x509(bundle.certs[i]);
+        is_good = cert != NULL;
+        if (is_good)
+            list_add(certs, count, cert);
+    }
+    cert_bundle_clear(&bundle);
+    return is_good;
 }

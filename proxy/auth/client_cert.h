@@ -40,6 +40,12 @@ void cert_unref(struct cert *cert); /* NULL is allowed */
  * Appends to *certs (heap array, grown); false when something in it cannot be decoded. */
 MUST_USE bool cert_list_parse(const char *bytes, size_t len, struct cert ***certs, size_t *count);
 
+/* The same for PKCS#7 too, and for PKCS#12 with its password (NULL: none is known); the certificate
+ * of a key, or the one that issued none of the others, is the first of such a file. On failure
+ * *ret_problem is a static reason, or NULL. */
+MUST_USE bool cert_list_read(const char *bytes, size_t len, const char *password,
+                             struct cert ***certs, size_t *count, const char **ret_problem);
+
 /* RFC 4514, most specific RDN first: "CN=Alice,O=Contoso". */
 void cert_subject(const struct cert *cert, struct text *out);
 void cert_issuer(const struct cert *cert, struct text *out);

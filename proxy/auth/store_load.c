@@ -9,8 +9,10 @@
 
 #include <openssl/evp.h>
 
+#include "base/cert_bundle.h"
 #include "base/mem.h"
 #include "base/str.h"
+#include "base/text.h"
 
 #define FILE_SIZE_MAX ((off_t)1 << 30)
 
@@ -52,25 +54,39 @@ out:
     return bytes;
 }
 
-static void load_file(const char *path, bool is_listed, struct mark mark,
-                      const struct store_reader *reader, struct error_list *errors)
+/* ": it is a private key", when that is known. */
+static void add_file_error(struct error_list *errors, struct mark mark, const char *path,
+                           const char *problem, const struct store_reader *reader, const char *what)
+{
+    errors_add(errors, mark, "\"%s\" %s %s%s%s", path, problem, reader->what,
+               what == NULL ? "" : ": it is ", what == NULL ? "" : what);
+}
+
+/* The number of objects in the file; 0 with an error as well. */
+static int load_file(const char *path, bool is_listed, struct mark mark,
+                     const struct store_reader *reader, struct error_list *errors)
 {
     size_t len = 0;
     const char *problem = NULL;
     char *bytes = read_file(path, &len, &problem);
     if (bytes == NULL) {
         errors_add(errors, mark, "cannot read \"%s\": %s", path, problem);
-        return;
+        return 0;
     }
     int found = reader->take_file(reader->context, path, bytes, len);
+    const char *what = found > 0 ? NULL : cert_bundle_describe(bytes, len);
+    const char *why = found < 0 && reader->why != NULL ? reader->why(reader->context) : NULL;
     free(bytes);
     /* What a copy or a download leaves behind that failed: not the wish to have nothing. */
     if (len == 0)
         errors_add(errors, mark, "\"%s\" is empty: it holds no %s", path, reader->what);
+    else if (why != NULL)
+        errors_add(errors, mark, "\"%s\" cannot be read: %s", path, why);
     else if (found < 0)
-        errors_add(errors, mark, "\"%s\" cannot be decoded as a %s", path, reader->what);
+        add_file_error(errors, mark, path, "cannot be decoded as a", reader, what);
     else if (found == 0 && is_listed)
-        errors_add(errors, mark, "\"%s\" holds no %s", path, reader->what);
+        add_file_error(errors, mark, path, "holds no", reader, what);
+    return found < 0 ? 0 : found;
 }
 
 static bool has_ending(const char *name, const char *const *endings)
@@ -87,6 +103,17 @@ bool store_takes_name(const char *name, const char *const *endings)
     return name[0] != '.' && has_ending(name, endings);
 }
 
+/* "0123abcd.0", "0123abcd.r0": openssl rehash makes a second name for each file. */
+static bool is_hash_link(const char *name)
+{
+    size_t digits = strspn(name, "0123456789abcdef");
+    if (digits != 8 || name[8] != '.')
+        return false;
+    const char *number = name + 9 + (name[9] == 'r');
+    size_t len = strspn(number, "0123456789");
+    return len > 0 && number[len] == '\0';
+}
+
 static int compare_names(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name); /* octets: the same order in every locale */
@@ -98,40 +125,82 @@ static char *path_in(const char *folder, const char *name)
     return xasprintf("%s%s%s", folder, len > 0 && folder[len - 1] == '/' ? "" : "/", name);
 }
 
-/* Calls back for each file of a folder that counts, in order; false: the folder cannot be read. */
+/* Calls back for each file of a folder that counts, in order, and for the others, if `pass` is not
+ * NULL; false: the folder cannot be read. */
 typedef void (*visit_fn)(void *context, const char *path);
 
+static void visit_file(const char *folder, const char *name, visit_fn visit, void *context)
+{
+    char *file = path_in(folder, name);
+    struct stat info;
+    if (stat(file, &info) != 0 || !S_ISDIR(info.st_mode))
+        visit(context, file);
+    free(file);
+}
+
 static bool visit_folder(const char *folder, const char *const *endings, visit_fn visit,
-                         void *context)
+                         visit_fn pass, void *context)
 {
     struct dirent **entries = NULL;
     int count = scandir(folder, &entries, NULL, compare_names);
     if (count < 0)
         return false;
     for (int i = 0; i < count; i++) {
-        if (store_takes_name(entries[i]->d_name, endings)) {
-            char *file = path_in(folder, entries[i]->d_name);
-            struct stat info;
-            if (stat(file, &info) != 0 || !S_ISDIR(info.st_mode))
-                visit(context, file);
-            free(file);
-        }
+        const char *name = entries[i]->d_name;
+        if (store_takes_name(name, endings))
+            visit_file(folder, name, visit, context);
+        else if (pass != NULL && name[0] != '.' && !is_hash_link(name))
+            visit_file(folder, name, pass, context);
         free(entries[i]);
     }
     free(entries);
     return true;
 }
 
+#define NAMED_MAX 5 /* of the files that are passed over */
+
 struct loading {
     const struct store_reader *reader;
     struct error_list *errors;
     struct mark mark;
+    struct text passed_over;
+    size_t passed_over_count;
 };
+
+static void pass_over(void *context, const char *path)
+{
+    struct loading *loading = context;
+    const char *slash = strrchr(path, '/');
+    if (loading->passed_over_count < NAMED_MAX)
+        text_addf(&loading->passed_over, "%s%s", loading->passed_over_count == 0 ? "" : ", ",
+                  slash == NULL ? path : slash + 1);
+    loading->passed_over_count++;
+}
 
 static void load_folder_file(void *context, const char *path)
 {
-    const struct loading *loading = context;
-    load_file(path, false, loading->mark, loading->reader, loading->errors);
+    struct loading *loading = context;
+    size_t errors_before = loading->errors->errors;
+    if (load_file(path, false, loading->mark, loading->reader, loading->errors) == 0 &&
+        loading->errors->errors == errors_before)
+        pass_over(context, path);
+}
+
+static bool load_folder(const char *path, struct loading *loading)
+{
+    const struct store_reader *reader = loading->reader;
+    if (!visit_folder(path, reader->endings, load_folder_file, pass_over, loading))
+        return false;
+    size_t count = loading->passed_over_count;
+    if (count > 0 && reader->names_passed_over) {
+        if (count > NAMED_MAX)
+            text_addf(&loading->passed_over, " and %zu more", count - NAMED_MAX);
+        errors_warn(loading->errors, loading->mark,
+                    "passed over in the folder \"%s\", for they are no %ss: %s", path, reader->what,
+                    loading->passed_over.ptr);
+    }
+    text_clear(&loading->passed_over);
+    return true;
 }
 
 void store_load(const struct config_list *list, const struct store_reader *reader,
@@ -139,14 +208,14 @@ void store_load(const struct config_list *list, const struct store_reader *reade
 {
     for (size_t i = 0; i < list->count; i++) {
         const char *path = list->items[i].text;
-        struct loading loading = {reader, errors, list->items[i].mark};
+        struct loading loading = {.reader = reader, .errors = errors, .mark = list->items[i].mark};
         struct stat info;
         if (stat(path, &info) != 0)
             errors_add(errors, loading.mark, "cannot open \"%s\": %s", path,
                        strerrordesc_np(errno));
         else if (!S_ISDIR(info.st_mode))
-            load_file(path, true, loading.mark, reader, errors);
-        else if (!visit_folder(path, reader->endings, load_folder_file, &loading))
+            (void)load_file(path, true, loading.mark, reader, errors);
+        else if (!load_folder(path, &loading))
             errors_add(errors, loading.mark, "cannot read the folder \"%s\": %s", path,
                        strerrordesc_np(errno));
     }
@@ -183,7 +252,7 @@ void store_stamp(const struct config_list *list, const char *const *endings,
         struct stat info;
         /* A folder's own times change with files that do not count. */
         if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode) ||
-            !visit_folder(path, endings, stamp_file, hash))
+            !visit_folder(path, endings, stamp_file, NULL, hash))
             stamp_file(hash, path);
     }
     EVP_DigestFinal_ex(hash, ret_stamp, NULL);

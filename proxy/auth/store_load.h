@@ -20,7 +20,10 @@ struct store_reader {
     const char *const *endings; /* NULL-terminated, with the dot */
     const char *what;           /* "certificate" or "CRL", for messages */
     store_file_fn take_file;
+    const char *(*why)(void *context); /* why take_file() could not; NULL, or it returns NULL: it
+                                          does not know */
     void *context;
+    bool names_passed_over; /* warn of the files of a folder that do not count */
 };
 
 /* Every file of the list. A missing path, an empty or undecodable file and a listed file with

@@ -44,8 +44,11 @@ int trust_crls_read(const struct trust *trust, const struct config_revocation *s
                     struct error_list *errors)
 {
     struct crl_builder builder = {0};
-    const struct store_reader reader = {
-        .endings = crl_endings, .what = "CRL", .take_file = take_crls, .context = &builder};
+    const struct store_reader reader = {.endings = crl_endings,
+                                        .what = "CRL",
+                                        .take_file = take_crls,
+                                        .context = &builder,
+                                        .names_passed_over = trust->crls == NULL};
     if (settings->check)
         store_load(&settings->crls, &reader, errors);
     int fd = -1;

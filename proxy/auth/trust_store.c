@@ -10,6 +10,7 @@
 #include "auth/store_load.h"
 #include "auth/trust.h"
 #include "base/mem.h"
+#include "base/password.h"
 
 /* Part of the epoch: change it whenever the same inputs may give another verdict. */
 #define VERDICT_CODE_VERSION "verdict 1"
@@ -18,11 +19,21 @@
  * that need them. Bounds the start with a store of very many certificates of one name. */
 #define LOAD_CHECKS_MAX 4096
 
-static const char *const certificate_endings[] = {".pem", ".crt", ".cer", ".der", NULL};
+static const char *const certificate_endings[] = {".pem", ".crt", ".cer", ".der",
+                                                  ".p7b", ".p7c", NULL};
+/* Without a password PKCS#12 files of a folder are passed over: they belong to somebody else. */
+static const char *const endings_with_password[] = {".pem", ".crt", ".cer", ".der", ".p7b",
+                                                    ".p7c", ".p12", ".pfx", NULL};
 
 struct store { /* one store while loading */
     struct cert **certs;
     size_t count;
+};
+
+struct store_reading {
+    struct store *store;
+    const char *password; /* of PKCS#12 files; NULL: none */
+    const char *problem;  /* of the last file that could not be read, or NULL */
 };
 
 struct stores {
@@ -37,21 +48,32 @@ struct stores {
 static int take_certificates(void *context, const char *path, const char *bytes, size_t len)
 {
     (void)path;
-    struct store *store = context;
+    struct store_reading *reading = context;
+    struct store *store = reading->store;
     size_t before = store->count;
-    if (!cert_list_parse(bytes, len, &store->certs, &store->count))
+    if (!cert_list_read(bytes, len, reading->password, &store->certs, &store->count,
+                        &reading->problem))
         return -1;
     return (int)(store->count - before);
 }
 
-static void store_read(struct store *store, const struct config_list *list,
+static const char *why_not(void *context)
+{
+    const struct store_reading *reading = context;
+    return reading->problem;
+}
+
+static void store_read(struct store *store, const struct config_list *list, const char *password,
                        struct error_list *errors)
 {
+    struct store_reading reading = {.store = store, .password = password};
     const struct store_reader reader = {
-        .endings = certificate_endings,
+        .endings = password == NULL ? certificate_endings : endings_with_password,
         .what = "certificate",
         .take_file = take_certificates,
-        .context = store,
+        .why = why_not,
+        .context = &reading,
+        .names_passed_over = true,
     };
     store_load(list, &reader, errors);
 }
@@ -378,11 +400,19 @@ static void make_epoch(struct trust *trust, const struct stores *stores,
 static void read_stores(struct stores *stores, const struct config_trust *settings,
                         struct error_list *errors)
 {
-    store_read(&stores->root, &settings->root, errors);
-    store_read(&stores->intermediate, &settings->intermediate, errors);
-    store_read(&stores->trusted_issuers, &settings->trusted_issuers, errors);
-    store_read(&stores->client_auth_issuers, &settings->client_auth_issuers, errors);
-    store_read(&stores->disallowed, &settings->disallowed, errors);
+    const struct config_value *file = &settings->password_file;
+    const char *problem = NULL;
+    char *password = file->text == NULL ? NULL : password_read(file->text, &problem);
+    if (problem != NULL) {
+        errors_add(errors, file->mark, "cannot read the password file %s: %s", file->text, problem);
+        return;
+    }
+    store_read(&stores->root, &settings->root, password, errors);
+    store_read(&stores->intermediate, &settings->intermediate, password, errors);
+    store_read(&stores->trusted_issuers, &settings->trusted_issuers, password, errors);
+    store_read(&stores->client_auth_issuers, &settings->client_auth_issuers, password, errors);
+    store_read(&stores->disallowed, &settings->disallowed, password, errors);
+    password_free(password);
 }
 
 static void clear_stores(struct stores *stores)

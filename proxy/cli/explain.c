@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "base/cert_bundle.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/password.h"
 #include "cli/cli.h"
 #include "cli/explain_print.h"
 #include "cli/load.h"
@@ -23,10 +26,11 @@ static const char USAGE[] =
     "\n"
     "  -c, --config FILE      the configuration (default ./proxy.yaml, else\n"
     "                         /etc/mtls-proxy/proxy.yaml)\n"
-    "  --certificate FILE|-   PEM or DER; further certificates in it count as presented after\n"
-    "                         the leaf\n"
+    "  --certificate FILE|-   PEM, DER, PKCS#7 or PKCS#12; further certificates in it count as\n"
+    "                         presented after the leaf\n"
     "  --no-certificate       a client that presents none\n"
     "  --chain FILE           more certificates that the client presents; may be repeated\n"
+    "  --password-file FILE   the password of PKCS#12 files: one line\n"
     "  --site NAME            the site (default: the one of --url, or the only one)\n"
     "  --url URL              what is asked for (default https://<first host>/)\n"
     "  --at TIME              judge at this time: RFC 3339, or @ and seconds since 1970\n"
@@ -46,6 +50,7 @@ struct explain_options {
     bool no_certificate;
     const char *chains[16];
     size_t chain_count;
+    const char *password_file;
     const char *site;
     const char *url;
     int64_t at; /* -1: now */
@@ -85,6 +90,7 @@ enum {
     OPT_CERTIFICATE = 256,
     OPT_NONE,
     OPT_CHAIN,
+    OPT_PASSWORD,
     OPT_SITE,
     OPT_URL,
     OPT_AT,
@@ -108,6 +114,9 @@ static const char *take_option(struct explain_options *options, int option, cons
         if (options->chain_count == sizeof options->chains / sizeof options->chains[0])
             return "too many --chain:";
         options->chains[options->chain_count++] = value;
+        return NULL;
+    case OPT_PASSWORD:
+        options->password_file = value;
         return NULL;
     case OPT_SITE:
         options->site = value;
@@ -134,6 +143,7 @@ static int parse_options(int argc, char **argv, struct explain_options *options)
                                           {"certificate", required_argument, NULL, OPT_CERTIFICATE},
                                           {"no-certificate", no_argument, NULL, OPT_NONE},
                                           {"chain", required_argument, NULL, OPT_CHAIN},
+                                          {"password-file", required_argument, NULL, OPT_PASSWORD},
                                           {"site", required_argument, NULL, OPT_SITE},
                                           {"url", required_argument, NULL, OPT_URL},
                                           {"at", required_argument, NULL, OPT_AT},
@@ -185,15 +195,41 @@ static bool read_file(const char *name, struct text *out)
     return is_read;
 }
 
-static bool read_certificates(const char *name, struct explain_input *input)
+/* What is no certificate at all is said to be what it is; damage is for TLS to refuse. */
+static bool take_file(const char *name, const struct text *bytes, const char *password,
+                      struct explain_input *input)
+{
+    size_t before = input->count;
+    const char *problem = NULL;
+    bool is_read = cert_list_read(bytes->ptr, bytes->len, password, &input->presented,
+                                  &input->count, &problem);
+    if (is_read && input->count > before)
+        return true;
+    const char *what = problem != NULL ? problem : cert_bundle_describe(bytes->ptr, bytes->len);
+    if (what == NULL) {
+        input->handshake = "the certificate cannot be decoded";
+        return true;
+    }
+    (void)fprintf(stderr, "mtls-proxy explain: %s: no certificate to judge: %s\n", name, what);
+    return false;
+}
+
+static bool read_certificates(const struct explain_options *options, const char *name,
+                              struct explain_input *input)
 {
     struct text bytes = {0};
-    size_t before = input->count;
-    bool is_read = read_file(name, &bytes);
-    if (is_read && (!cert_list_parse(bytes.ptr, bytes.len, &input->presented, &input->count) ||
-                    input->count == before))
-        input->handshake = "the certificate cannot be decoded";
+    const char *problem = NULL;
+    char *password =
+        options->password_file == NULL ? NULL : password_read(options->password_file, &problem);
+    bool is_read = problem == NULL && read_file(name, &bytes);
+    if (problem != NULL)
+        (void)fprintf(stderr, "mtls-proxy explain: %s: %s\n", options->password_file, problem);
+    if (is_read)
+        is_read = take_file(name, &bytes, password, input);
+    if (bytes.len > 0)
+        OPENSSL_cleanse(bytes.ptr, bytes.len); /* it may hold a key */
     text_clear(&bytes);
+    password_free(password);
     return is_read;
 }
 
@@ -218,10 +254,10 @@ static const char *key_problem(const struct cert *leaf)
 static bool load_input(const struct explain_options *options, const struct config *config,
                        struct explain_input *input)
 {
-    if (options->certificate != NULL && !read_certificates(options->certificate, input))
+    if (options->certificate != NULL && !read_certificates(options, options->certificate, input))
         return false;
     for (size_t i = 0; i < options->chain_count; i++) {
-        if (!read_certificates(options->chains[i], input))
+        if (!read_certificates(options, options->chains[i], input))
             return false;
     }
     size_t bytes = 0;

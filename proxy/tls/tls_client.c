@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,8 +16,10 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "base/cert_bundle.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/password.h"
 #include "net/addr.h"
 #include "tls/tls_error.h"
 #include "tls/tls_private.h"
@@ -28,8 +31,15 @@ struct tls_client {
 
 /* ---- authorities -------------------------------------------------------------------------- */
 
+struct authorities { /* being read into a store */
+    X509_STORE *store;
+    const char *password; /* of PKCS#12 files; NULL: none */
+    struct mark mark;
+    struct error_list *errors;
+};
+
 /* PEM, or one certificate in DER; returns how many there were, -1: something that is not one. */
-static int read_certificates(BIO *bio, X509_STORE *store)
+static int read_plain(BIO *bio, X509_STORE *store)
 {
     int count = 0;
     X509 *cert;
@@ -54,30 +64,66 @@ static int read_certificates(BIO *bio, X509_STORE *store)
     return 1;
 }
 
-static void add_file(X509_STORE *store, const char *path, struct mark mark,
-                     struct error_list *errors)
+/* As read_plain, for PKCS#7 and PKCS#12 as well; *ret_problem is set to what is known of it. */
+static int read_certificates(const struct authorities *into, const char *bytes, size_t len,
+                             const char **ret_problem)
 {
-    struct stat info;
-    BIO *bio = NULL;
-    /* A named pipe must not hold up the start. */
-    if (stat(path, &info) == 0 && S_ISREG(info.st_mode))
-        bio = BIO_new_file(path, "re");
-    if (bio == NULL) {
-        errors_add(errors, mark, "cannot read %s: %s", path,
-                   errno != 0 ? strerrordesc_np(errno) : "not a regular file");
+    struct cert_bundle bundle = {0};
+    switch (cert_bundle_read(bytes, len, into->password, NULL, &bundle)) {
+    case CERT_BUNDLE_NONE:
+        break;
+    case CERT_BUNDLE_READ:
+        for (size_t i = 0; i < bundle.count; i++)
+            (void)X509_STORE_add_cert(into->store, bundle.certs[i]);
+        int count = (int)bundle.count;
+        cert_bundle_clear(&bundle);
         ERR_clear_error();
-        return;
+        return count;
+    case CERT_BUNDLE_FAILED:
+        *ret_problem = bundle.problem;
+        return -1;
     }
-    int count = read_certificates(bio, store);
+    BIO *bio = BIO_new_mem_buf(bytes, (int)len);
+    int count = read_plain(bio, into->store);
     BIO_free(bio);
     if (count <= 0)
-        errors_add(errors, mark, "%s: %s", path,
-                   count == 0 ? "no certificate in it" : "a certificate that cannot be read");
+        *ret_problem = cert_bundle_describe(bytes, len);
+    return count;
+}
+
+static void add_file(const struct authorities *into, const char *path)
+{
+    struct stat info;
+    char *bytes = NULL;
+    size_t len = 0;
+    /* A named pipe must not hold up the start. */
+    bool is_file = stat(path, &info) == 0 && S_ISREG(info.st_mode);
+    FILE *file = is_file ? fopen(path, "rbe") : NULL;
+    if (file != NULL && info.st_size <= (off_t)CERT_BUNDLE_BYTES_MAX) {
+        bytes = xmalloc((size_t)info.st_size + 1);
+        len = fread(bytes, 1, (size_t)info.st_size, file);
+    }
+    if (bytes == NULL) {
+        errors_add(into->errors, into->mark, "cannot read %s: %s", path,
+                   file != NULL ? "larger than 16 MiB"
+                   : errno != 0 ? strerrordesc_np(errno)
+                                : "not a regular file");
+    } else {
+        const char *problem = NULL;
+        int count = read_certificates(into, bytes, len, &problem);
+        if (count <= 0)
+            errors_add(into->errors, into->mark, "%s: %s%s%s", path,
+                       count == 0 ? "no certificate in it" : "a certificate that cannot be read",
+                       problem == NULL ? "" : ": ", problem == NULL ? "" : problem);
+    }
+    free(bytes);
+    if (file != NULL)
+        (void)fclose(file);
 }
 
 static int is_certificate_file(const struct dirent *entry)
 {
-    static const char *const ENDINGS[] = {".pem", ".crt", ".cer", ".der"};
+    static const char *const ENDINGS[] = {".pem", ".crt", ".cer", ".der", ".p7b", ".p7c"};
     for (size_t i = 0; i < sizeof ENDINGS / sizeof ENDINGS[0]; i++) {
         if (entry->d_name[0] != '.' &&
             str_ends_with_icase(str_of(entry->d_name), str_of(ENDINGS[i])))
@@ -86,51 +132,63 @@ static int is_certificate_file(const struct dirent *entry)
     return 0;
 }
 
-static void add_folder(X509_STORE *store, const char *path, struct mark mark,
-                       struct error_list *errors)
+static void add_folder(const struct authorities *into, const char *path)
 {
     struct dirent **entries = NULL;
     int count = scandir(path, &entries, is_certificate_file, NULL);
     if (count < 0)
-        errors_add(errors, mark, "cannot read the folder %s: %s", path, strerrordesc_np(errno));
+        errors_add(into->errors, into->mark, "cannot read the folder %s: %s", path,
+                   strerrordesc_np(errno));
     else if (count == 0)
-        errors_add(errors, mark, "the folder %s holds no certificate", path);
+        errors_add(into->errors, into->mark, "the folder %s holds no certificate", path);
     for (int i = 0; i < count; i++) {
         char *file = xasprintf("%s/%s", path, entries[i]->d_name);
-        add_file(store, file, mark, errors);
+        add_file(into, file);
         free(file);
         free(entries[i]);
     }
     free(entries);
 }
 
-static void add_path(X509_STORE *store, const char *path, struct mark mark,
-                     struct error_list *errors)
+static void add_path(const struct authorities *into, const char *path)
 {
     struct stat info;
     errno = 0;
     if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-        add_folder(store, path, mark, errors);
+        add_folder(into, path);
     else
-        add_file(store, path, mark, errors);
+        add_file(into, path);
+}
+
+static void add_ca(X509_STORE *store, const struct config_upstream_tls *config,
+                   struct error_list *errors)
+{
+    const struct config_value *file = &config->password_file;
+    const char *problem = NULL;
+    char *password = file->text == NULL ? NULL : password_read(file->text, &problem);
+    if (problem != NULL)
+        errors_add(errors, file->mark, "cannot read the password file %s: %s", file->text, problem);
+    const struct authorities into = {store, password, config->ca.mark, errors};
+    add_path(&into, config->ca.text);
+    password_free(password);
 }
 
 /* Where OpenSSL would look, but all of it and now: its own way opens files of the folder during
  * handshakes, which a worker must not. */
 static void add_system_store(X509_STORE *store, struct error_list *errors)
 {
-    static const struct mark NOWHERE = {.file = ""};
+    const struct authorities into = {.store = store, .mark = {.file = ""}, .errors = errors};
     const char *given = getenv(X509_get_default_cert_file_env());
     const char *file = given != NULL ? given : X509_get_default_cert_file();
     const char *folder = X509_get_default_cert_dir();
     /* Distributions keep one file of all of them beside the single ones. */
     char *bundle = xasprintf("%s/ca-certificates.crt", folder);
     if (given != NULL || access(file, R_OK) == 0)
-        add_path(store, file, NOWHERE, errors);
+        add_path(&into, file);
     else if (access(bundle, R_OK) == 0)
-        add_path(store, bundle, NOWHERE, errors);
+        add_path(&into, bundle);
     else
-        add_path(store, folder, NOWHERE, errors);
+        add_path(&into, folder);
     free(bundle);
 }
 
@@ -205,11 +263,13 @@ struct tls_client *tls_client_new(const struct config_upstream_tls *config,
     client->bio_method = tls_bio_method_new();
     X509_STORE *store = SSL_CTX_get_cert_store(client->ctx);
     if (config->ca.text != NULL)
-        add_path(store, config->ca.text, config->ca.mark, errors);
+        add_ca(store, config, errors);
     else if (config->verify)
         add_system_store(store, errors);
     if (config->certificate.text != NULL) {
-        struct config_server_certificate pair = {.chain = config->certificate, .key = config->key};
+        struct config_server_certificate pair = {.chain = config->certificate,
+                                                 .key = config->key,
+                                                 .password_file = config->password_file};
         tls_keypair_load(client->ctx, &pair, errors);
     }
     if (errors->errors == errors_before)

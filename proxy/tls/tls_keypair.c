@@ -13,8 +13,10 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
+#include "base/cert_bundle.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/password.h"
 #include "tls/tls_error.h"
 #include "tls/tls_private.h"
 
@@ -76,9 +78,28 @@ static bool file_load(const struct config_value *path, struct file *file, struct
     return status == 0;
 }
 
+/* The chain of a PKCS#7 or PKCS#12 file, which have no order, without what does not belong to it.
+ */
+static STACK_OF(X509) * bundle_chain(const struct cert_bundle *bundle,
+                                     const struct config_value *path, struct error_list *errors)
+{
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    for (size_t i = 0; i < bundle->chain_len; i++) {
+        if (X509_up_ref(bundle->certs[i]) == 1) {
+            (void)sk_X509_push(chain, bundle->certs[i]);
+        }
+    }
+    if (sk_X509_num(chain) > 0) {
+        return chain;
+    }
+    errors_add(errors, path->mark, "certificate %s: no certificate in it", path->text);
+    sk_X509_free(chain);
+    return NULL;
+}
+
 /* All certificates of the file in its order; NULL when an error was added. */
-static STACK_OF(X509) *
-    parse_chain(const struct file *file, const struct config_value *path, struct error_list *errors)
+static STACK_OF(X509) * parse_pem_chain(const struct file *file, const struct config_value *path,
+                                        struct error_list *errors)
 {
     STACK_OF(X509) *chain = sk_X509_new_null();
     BIO *bio = BIO_new_mem_buf(file->bytes, (int)file->len);
@@ -96,8 +117,10 @@ static STACK_OF(X509) *
     }
     struct text reason = {0};
     if (is_end) {
+        const char *what = cert_bundle_describe(file->bytes, file->len);
         ERR_clear_error();
-        text_add_cstr(&reason, "no PEM certificate in it");
+        text_addf(&reason, "no PEM certificate in it%s%s", what == NULL ? "" : ": it is ",
+                  what == NULL ? "" : what);
     } else {
         tls_error_take(&reason);
     }
@@ -107,34 +130,86 @@ static STACK_OF(X509) *
     return NULL;
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): OpenSSL gives the type */
-static int refuse_password(char *buf, int size, int is_writing, void *arg)
+static STACK_OF(X509) * parse_chain(const struct file *file, const struct config_value *path,
+                                    const char *password, EVP_PKEY *key, struct error_list *errors)
 {
-    bool *is_encrypted = arg;
-    (void)buf;
-    (void)size;
-    (void)is_writing;
-    *is_encrypted = true;
-    return -1;
+    struct cert_bundle bundle = {0};
+    STACK_OF(X509) *chain = NULL;
+    switch (cert_bundle_read(file->bytes, file->len, password, key, &bundle)) {
+    case CERT_BUNDLE_NONE:
+        return parse_pem_chain(file, path, errors);
+    case CERT_BUNDLE_READ:
+        chain = bundle_chain(&bundle, path, errors);
+        break;
+    case CERT_BUNDLE_FAILED:
+        errors_add(errors, path->mark, "certificate %s: %s", path->text, bundle.problem);
+        break;
+    }
+    cert_bundle_clear(&bundle);
+    return chain;
 }
 
-static EVP_PKEY *parse_key(const struct file *file, const struct config_value *path,
-                           struct error_list *errors)
+struct asked { /* for the password of a key in PEM */
+    const char *password;
+    bool is_encrypted;
+};
+
+static int give_password(char *buf, int size, int is_writing, void *arg)
 {
-    bool is_encrypted = false;
+    struct asked *asked = arg;
+    (void)is_writing;
+    asked->is_encrypted = true;
+    size_t len = asked->password == NULL ? 0 : strlen(asked->password);
+    if (asked->password == NULL || len > (size_t)size) {
+        return -1;
+    }
+    memcpy(buf, asked->password, len);
+    return (int)len;
+}
+
+static EVP_PKEY *parse_pem_key(const struct file *file, const struct config_value *path,
+                               const char *password, struct error_list *errors)
+{
+    struct asked asked = {.password = password};
     BIO *bio = BIO_new_mem_buf(file->bytes, (int)file->len);
     ERR_clear_error();
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, refuse_password, &is_encrypted);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, give_password, &asked);
     BIO_free(bio);
-    if (key == NULL && is_encrypted) {
+    if (key == NULL && asked.is_encrypted) {
         errors_add(errors, path->mark,
-                   "private key %s is encrypted; store it without a password and protect the file",
+                   password != NULL
+                       ? "private key %s is encrypted, and the password does not open it"
+                       : "private key %s is encrypted; give its password_file, or store it "
+                         "without a password and protect the file",
                    path->text);
     } else if (key == NULL) {
         errors_add(errors, path->mark, "private key %s: no PEM private key that can be read",
                    path->text);
     }
     ERR_clear_error();
+    return key;
+}
+
+static EVP_PKEY *parse_key(const struct file *file, const struct config_value *path,
+                           const char *password, struct error_list *errors)
+{
+    struct cert_bundle bundle = {0};
+    EVP_PKEY *key = NULL;
+    switch (cert_bundle_read(file->bytes, file->len, password, NULL, &bundle)) {
+    case CERT_BUNDLE_NONE:
+        return parse_pem_key(file, path, password, errors);
+    case CERT_BUNDLE_READ:
+        key = bundle.key;
+        bundle.key = NULL;
+        if (key == NULL) {
+            errors_add(errors, path->mark, "private key %s: there is none in it", path->text);
+        }
+        break;
+    case CERT_BUNDLE_FAILED:
+        errors_add(errors, path->mark, "private key %s: %s", path->text, bundle.problem);
+        break;
+    }
+    cert_bundle_clear(&bundle);
     return key;
 }
 
@@ -150,6 +225,11 @@ static void warn_about_time(const X509 *leaf, const struct config_value *path,
     }
 }
 
+static const struct config_value *key_of(const struct config_server_certificate *files)
+{
+    return files->key.text == NULL ? &files->chain : &files->key;
+}
+
 /* Takes the leaf off the chain. */
 static void install(SSL_CTX *ctx, const struct config_server_certificate *files,
                     STACK_OF(X509) * chain, EVP_PKEY *key, struct error_list *errors)
@@ -159,9 +239,9 @@ static void install(SSL_CTX *ctx, const struct config_server_certificate *files,
     bool is_match = X509_check_private_key(leaf, key) == 1;
     if (!is_match) {
         ERR_clear_error();
-        errors_add(errors, files->key.mark,
+        errors_add(errors, key_of(files)->mark,
                    "the private key in %s does not belong to the first certificate in %s",
-                   files->key.text, files->chain.text);
+                   key_of(files)->text, files->chain.text);
     } else if (SSL_CTX_use_cert_and_key(ctx, leaf, key, chain, 0) != 1) {
         bool is_second = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_NOT_REPLACING_CERTIFICATE;
         struct text reason = {0};
@@ -175,28 +255,53 @@ static void install(SSL_CTX *ctx, const struct config_server_certificate *files,
     X509_free(leaf);
 }
 
+/* NULL: there is none, or an error was added. */
+static char *load_password(const struct config_value *file, struct error_list *errors)
+{
+    const char *problem = NULL;
+    char *password = file->text == NULL ? NULL : password_read(file->text, &problem);
+    if (problem != NULL) {
+        errors_add(errors, file->mark, "cannot read the password file %s: %s", file->text, problem);
+    }
+    return password;
+}
+
+static EVP_PKEY *load_key(const struct config_value *path, const char *password,
+                          struct error_list *errors)
+{
+    struct file file = {0};
+    if (!file_load(path, &file, errors)) {
+        return NULL;
+    }
+    if ((file.mode & (S_IROTH | S_IWOTH)) != 0) {
+        errors_warn(errors, path->mark, "private key %s: everybody can %s it", path->text,
+                    (file.mode & S_IWOTH) != 0 ? "change" : "read");
+    }
+    EVP_PKEY *key = parse_key(&file, path, password, errors);
+    file_clear(&file);
+    return key;
+}
+
 void tls_keypair_load(SSL_CTX *ctx, const struct config_server_certificate *files,
                       struct error_list *errors)
 {
-    struct file chain_file = {0};
-    struct file key_file = {0};
+    size_t errors_before = errors->errors;
+    char *password = load_password(&files->password_file, errors);
+    struct file file = {0};
     STACK_OF(X509) *chain = NULL;
     EVP_PKEY *key = NULL;
-    if (file_load(&files->chain, &chain_file, errors)) {
-        chain = parse_chain(&chain_file, &files->chain, errors);
-    }
-    if (file_load(&files->key, &key_file, errors)) {
-        if ((key_file.mode & (S_IROTH | S_IWOTH)) != 0) {
-            errors_warn(errors, files->key.mark, "private key %s: everybody can %s it",
-                        files->key.text, (key_file.mode & S_IWOTH) != 0 ? "change" : "read");
+    if (errors->errors == errors_before) {
+        key = load_key(key_of(files), password, errors);
+        bool is_same_file = key_of(files) == &files->chain;
+        if ((key != NULL || !is_same_file) && file_load(&files->chain, &file, errors)) {
+            chain = parse_chain(&file, &files->chain, password, key, errors);
         }
-        key = parse_key(&key_file, &files->key, errors);
     }
     if (chain != NULL && key != NULL) {
         install(ctx, files, chain, key, errors);
     }
     sk_X509_pop_free(chain, X509_free);
     EVP_PKEY_free(key);
-    file_clear(&chain_file);
-    file_clear(&key_file);
+    file_clear(&file);
+    password_free(password);
 }

@@ -132,7 +132,10 @@ START_TEST(a_folder_counts_only_files_with_a_known_ending)
     (void)fixture_file(&fixture, "key.pem.old", "x", 1);
     fixture_path(&settings->root, fixture.folder);
     ck_assert_int_eq(OUTCOME_FOR(&fixture, &leaf, &ca), OUTCOME_OK);
-    ck_assert_uint_eq(fixture.errors.count, 0);
+    ck_assert_uint_eq(fixture.errors.errors, 0); /* what is passed over is named, once */
+    ck_assert_uint_eq(fixture.errors.count, 1);
+    ck_assert_ptr_nonnull(strstr(fixture.errors.entries[0].text, "README.txt, key.pem.old"));
+    ck_assert_ptr_null(strstr(fixture.errors.entries[0].text, "hidden"));
 }
 END_TEST
 
