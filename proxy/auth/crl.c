@@ -2,6 +2,7 @@
 #include "auth/crl.h"
 
 #include <limits.h>
+#include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -9,51 +10,12 @@
 
 #include "auth/cert_facts.h"
 #include "auth/client_cert.h"
+#include "auth/der.h"
 #include "base/mem.h"
 
 #define ISSUERS_MAX 4096
 
-/* ---- DER ---- */
-
-struct der_item {
-    struct der whole; /* with tag and length */
-    struct der value;
-    int tag;
-    int class;
-    bool is_constructed;
-};
-
-/* Takes the next element off; false at the end, for indefinite lengths and for overruns. */
-static bool der_next(struct der *rest, struct der_item *ret_item)
-{
-    if (rest->len == 0 || rest->len > LONG_MAX)
-        return false;
-    const unsigned char *cursor = rest->ptr;
-    long len = 0;
-    int flags = ASN1_get_object(&cursor, &len, &ret_item->tag, &ret_item->class, (long)rest->len);
-    if ((flags & 0x80) != 0 || (flags & 1) != 0 || len < 0)
-        return false;
-    ret_item->is_constructed = (flags & V_ASN1_CONSTRUCTED) != 0;
-    size_t head = (size_t)(cursor - rest->ptr);
-    if ((size_t)len > rest->len - head)
-        return false;
-    ret_item->value = (struct der){cursor, (size_t)len};
-    ret_item->whole = (struct der){rest->ptr, head + (size_t)len};
-    rest->ptr += ret_item->whole.len;
-    rest->len -= ret_item->whole.len;
-    return true;
-}
-
-/* The same when the next element has this universal tag; else nothing is taken. */
-static bool der_take(struct der *rest, int tag, struct der_item *ret_item)
-{
-    struct der copy = *rest;
-    if (!der_next(&copy, ret_item) || ret_item->class != V_ASN1_UNIVERSAL || ret_item->tag != tag ||
-        ret_item->is_constructed != (tag == V_ASN1_SEQUENCE))
-        return false;
-    *rest = copy;
-    return true;
-}
+/* ---- times ---- */
 
 static bool der_take_time(struct der *rest, int64_t *ret_time)
 {
@@ -202,8 +164,9 @@ static bool read_entries(struct crl *crl, struct der list)
         struct crl_entry *entry = &entries[crl->entry_count++];
         *entry = (struct crl_entry){.reason = CRL_REASON_ABSENT};
         set_serial(entry, serial.value.ptr, serial.value.len);
-        if (item.value.len > 0 && (!der_take(&item.value, V_ASN1_SEQUENCE, &extensions) ||
-                                   !read_entry_extensions(crl, extensions.whole, entry, &issuer)))
+        if (item.value.len > 0 &&
+            (crl->is_version_1 || !der_take(&item.value, V_ASN1_SEQUENCE, &extensions) ||
+             !read_entry_extensions(crl, extensions.whole, entry, &issuer)))
             return false;
         entry->issuer = issuer;
     }
@@ -334,11 +297,43 @@ static void classify_algorithm(struct crl *crl)
         crl->digest_nid == NID_md5 || crl->digest_nid == NID_md4 || crl->digest_nid == NID_md2;
 }
 
+/* RFC 5280 section 5.1.2.1: if it is there it is 1, for version 2, and it must be there when there
+ * are extensions. */
+static bool read_version(struct crl *crl, struct der *tbs)
+{
+    struct der_item version;
+    crl->is_version_1 = !der_take(tbs, V_ASN1_INTEGER, &version);
+    return crl->is_version_1 || (version.value.len == 1 && version.value.ptr[0] == 1);
+}
+
+/* None for ECDSA and DSA (RFC 5758 sections 3.1 and 3.2) and for EdDSA (RFC 8410 section 3); NULL
+ * for RSA (RFC 4055 section 5), which some leave out. */
+static bool has_good_parameters(const X509_ALGOR *algorithm)
+{
+    int type = V_ASN1_UNDEF;
+    int key = NID_undef;
+    const ASN1_OBJECT *oid = NULL;
+    X509_ALGOR_get0(&oid, &type, NULL, algorithm);
+    (void)OBJ_find_sigid_algs(OBJ_obj2nid(oid), NULL, &key);
+    switch (key) {
+    case NID_X9_62_id_ecPublicKey:
+    case NID_dsa:
+    case NID_ED25519:
+    case NID_ED448:
+        return type == V_ASN1_UNDEF;
+    case NID_rsaEncryption:
+        return type == V_ASN1_UNDEF || type == V_ASN1_NULL;
+    default:
+        return true;
+    }
+}
+
 /* TBSCertList, RFC 5280 section 5.1.2. */
 static bool read_tbs(struct crl *crl, struct der tbs, const X509_ALGOR *algorithm)
 {
     struct der_item item;
-    (void)der_take(&tbs, V_ASN1_INTEGER, &item); /* version */
+    if (!read_version(crl, &tbs))
+        return false;
     X509_ALGOR *inner = read_algorithm(&tbs);
     bool same = inner != NULL && X509_ALGOR_cmp(inner, algorithm) == 0;
     X509_ALGOR_free(inner);
@@ -357,7 +352,8 @@ static bool read_tbs(struct crl *crl, struct der tbs, const X509_ALGOR *algorith
         return false;
     if (tbs.len == 0)
         return true;
-    if (!der_next(&tbs, &item) || item.class != V_ASN1_CONTEXT_SPECIFIC || item.tag != 0)
+    if (crl->is_version_1 || !der_next(&tbs, &item) || item.class != V_ASN1_CONTEXT_SPECIFIC ||
+        item.tag != 0)
         return false;
     return tbs.len == 0 && read_extensions(crl, item.value);
 }
@@ -388,9 +384,9 @@ static bool read_crl(struct crl *crl, struct der octets)
         return false;
     crl->algorithm = read_algorithm(&item.value);
     struct der_item signature;
-    if (crl->algorithm == NULL || !der_take(&item.value, V_ASN1_BIT_STRING, &signature) ||
-        item.value.len != 0 || !read_signature(crl, signature.whole) ||
-        !read_tbs(crl, tbs.value, crl->algorithm))
+    if (crl->algorithm == NULL || !has_good_parameters(crl->algorithm) ||
+        !der_take(&item.value, V_ASN1_BIT_STRING, &signature) || item.value.len != 0 ||
+        !read_signature(crl, signature.whole) || !read_tbs(crl, tbs.value, crl->algorithm))
         return false;
     classify_algorithm(crl);
     keep_signed(crl, tbs.whole);

@@ -15,12 +15,9 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
-struct cert;
+#include "auth/der.h"
 
-struct der { /* octets of DER, or what is left of them; borrowed */
-    const unsigned char *ptr;
-    size_t len;
-};
+struct cert;
 
 #define CRL_GOOD_KEYS_MAX 8
 #define CRL_SERIAL_SIZE   20 /* RFC 5280 section 4.1.2.2 */
@@ -61,6 +58,7 @@ struct crl {
         aki_digest[32]; /* of the authorityKeyIdentifier; zero without: tells keys apart */
     bool is_unusable;   /* an extension that cannot be processed (RFC 5280 section 5.2) */
     bool is_weak;       /* signed with MD5 or older */
+    bool is_version_1;  /* while it is read: without any extension */
     uint32_t reasons;   /* CRLDP_ALL_REASONS or those of onlySomeReasons */
     const struct crl_entry *entries; /* sorted; own_entries or borrowed from a block */
     size_t entry_count;
