@@ -55,5 +55,8 @@ void cert_subject_iis(const struct cert *cert, bool arr_quote_single, struct tex
 void cert_issuer_iis(const struct cert *cert, bool arr_quote_single, struct text *out);
 /* Lower-case hex without leading 00 octets beyond the value's sign octet: as openssl prints it. */
 void cert_serial(const struct cert *cert, struct text *out);
+/* The URLs at which the certificate says its CRL is (RFC 5280 section 4.2.1.13), in its order, "A
+ * or B", escaped and bounded; returns how many were added. */
+size_t cert_crl_places(const struct cert *cert, struct text *out);
 
 #endif

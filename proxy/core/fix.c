@@ -172,6 +172,10 @@ static void add_crl(struct fixes *fixes, const struct remedy_step *step)
     text_add_cstr(&text, "add a current CRL of ");
     name(&text, step->cert, cert_issuer);
     text_add_cstr(&text, " to trust.revocation.crls");
+    struct text places = {0};
+    if (cert_crl_places(step->cert, &places) > 0)
+        text_addf(&text, "; the certificate says that it is at %.*s", STR_ARG(text_str(&places)));
+    text_clear(&places);
     add(fixes, (struct fix){.action = FIX_ADD_CRL, .cert = step->cert}, &text);
 }
 

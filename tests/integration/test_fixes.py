@@ -385,3 +385,70 @@ def test_the_detailed_page_says_the_same():
         answer = tlsclient.fetch(proxy, "/x", identity=expired,
                                  headers=[("Accept", "application/json")])
         assert len(json.loads(answer.body)["fix"]) == 2
+
+
+# --- where the CRL is
+
+def point(*urls, signer=None):
+    names = [x509.UniformResourceIdentifier(url) for url in urls] or None
+    by = [x509.DirectoryName(signer.certificate.subject)] if signer else None
+    return x509.DistributionPoint(names, None, None, by)
+
+
+def pointing(issuer, *points, **more):
+    """A client whose certificate names these distribution points."""
+    key = pki.new_key()
+    builder = pki._build("CN=pointing", key, issuer, -1, 30, None)
+    builder = builder.add_extension(x509.CRLDistributionPoints(list(points)), critical=False)
+    for extension in more.get("extensions", ()):
+        builder = builder.add_extension(extension, critical=False)
+    return pki.Certificate(pki._sign(builder, key, issuer), key, issuer)
+
+
+HTTP, MIRROR = "http://crl.example.test/a.crl", "http://mirror.example.test/a.crl"
+LDAP = "ldap:///CN=A,DC=example?certificateRevocationList?base"
+SAYS = "; the certificate says that it is at "
+PLACES = {
+    "one": ([point(HTTP)], SAYS + HTTP),
+    "several": ([point(LDAP, HTTP), point(MIRROR)], f"{SAYS}{LDAP} or {HTTP} or {MIRROR}"),
+    "another-signer": ([point(HTTP, signer=B.root)],
+                       f"{SAYS}{HTTP} (signed by 'O=Example,CN=Test Root')"),
+    "no-url": ([point(signer=B.root)], ""),
+    "forged": ([point("http://x/'; reason=\"none\" \r\n<b>\\")],
+               SAYS + "http://x/%27;%20reason=%22none%22%20%0D%0A%3Cb%3E%5C"),
+    "many": ([point(*(f"http://{i}.test/" for i in range(40)))],
+             SAYS + " or ".join(f"http://{i}.test/" for i in range(8))),
+    "long": ([point("http://x/" + "y" * 2000)], SAYS + "http://x/" + "y" * 503 + "..."),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_the_fix_names_where_the_certificate_says_its_crl_is(tmp_path, name):
+    points, text = PLACES[name]
+    told = explain(configuration(site(B)), pointing(B.issuing, *points), None, tmp_path)
+    assert told["reason"] == "revocation_offline"
+    fix = told["fix"][0]
+    assert fix["action"] == "add_crl"
+    assert fix["text"] == ("add a current CRL of 'O=Example,CN=Test Issuing CA' to "
+                           "trust.revocation.crls" + text)
+
+
+def test_the_places_are_those_of_the_certificate_at_fault(tmp_path):
+    """An intermediate's CRL is missing, not that of the client."""
+    made = pointing(B.root, point(HTTP), extensions=[x509.BasicConstraints(True, None)])
+    middle = pki.Authority(made.certificate, made.key, B.root)
+    client = middle.issue("CN=x", cdp=MIRROR)
+    crl = B.text("middle.crl", middle.crl())
+    told = explain(configuration(site(B, trust={"revocation": {"crls": [crl]}})), client, None,
+                   tmp_path)
+    assert [fix["action"] for fix in told["fix"]] == ["add_crl"]
+    assert told["fix"][0]["text"].endswith(SAYS + HTTP)
+
+
+def test_the_log_and_the_page_name_them_too():
+    client = pointing(B.issuing, point(HTTP, MIRROR))
+    with Proxy(configuration(site(B, errors={"mode": "detailed"}))) as proxy:
+        answer = tlsclient.fetch(proxy, "/x", identity=client,
+                                 headers=[("Accept", "application/json")])
+        assert f"{HTTP} or {MIRROR}" in json.loads(answer.body)["fix"][0]
+        assert f"{HTTP} or {MIRROR}" in proxy.refusal("main")["fix"]
