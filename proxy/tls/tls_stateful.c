@@ -27,15 +27,15 @@ bool tls_stateful_fits(const struct tls_session_facts *facts)
     return true;
 }
 
-/* Seconds since 1970. */
-static int64_t session_time(const SSL_SESSION *session)
-{
+/* Seconds since 1970. OpenSSL 3.3 has functions for it that outlive 2038, and 3.4 deprecates the
+ * others. */
 #if OPENSSL_VERSION_NUMBER >= 0x30300000L
-    return (int64_t)SSL_SESSION_get_time_ex(session);
+#define session_time(session)              ((int64_t)SSL_SESSION_get_time_ex(session))
+#define session_set_time(session, seconds) SSL_SESSION_set_time_ex(session, (time_t)(seconds))
 #else
-    return (int64_t)SSL_SESSION_get_time(session);
+#define session_time(session)              ((int64_t)SSL_SESSION_get_time(session))
+#define session_set_time(session, seconds) SSL_SESSION_set_time(session, (long)(seconds))
 #endif
-}
 
 /* The store keeps what it needs; OpenSSL keeps the session. */
 static int on_new(SSL *ssl, SSL_SESSION *session)
@@ -85,7 +85,7 @@ static SSL_SESSION *rebuild(SSL *ssl, const struct tls_stored *stored, const uns
         SSL_SESSION_set1_master_key(session, stored->secret, stored->secret_len) == 1 &&
         SSL_SESSION_set_cipher(session, cipher) == 1 &&
         SSL_SESSION_set_protocol_version(session, TLS1_3_VERSION) == 1 &&
-        SSL_SESSION_set_time(session, stored->made_at) != 0 &&
+        session_set_time(session, stored->made_at) != 0 &&
         SSL_SESSION_set_timeout(session, connection->listener->lifetime_s) == 1) {
         return session;
     }
