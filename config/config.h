@@ -280,6 +280,7 @@ struct config_site {
     size_t location_count;
     bool locations_case_sensitive;
     bool encoded_slash_keep;
+    bool ambiguous_path_keep;
 };
 
 struct config_server {
@@ -320,6 +321,7 @@ struct config_upstream {
 
 struct config_limits {
     uint64_t connections;
+    uint64_t connections_per_client; /* 0: half of connections, at least 100 */
     uint64_t target_bytes;
     uint64_t header_bytes;
     uint64_t header_count;

@@ -60,6 +60,8 @@ const char *config_location_check_path(struct str path)
     while (str_split(&rest, '/', &segment)) {
         if (str_equal(segment, STR(".")) || str_equal(segment, STR("..")))
             return "dot segments are removed from paths, so this never matches";
+        if (segment.len == 0 && segment.ptr != path.ptr && rest.ptr != NULL)
+            return "repeated slashes are merged in paths, so this never matches";
     }
     return NULL;
 }

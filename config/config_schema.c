@@ -135,6 +135,9 @@ static const struct config_table log_table = {TABLE(config_log, log_rows)};
 static const struct config_key limits_rows[] = {
     {.name = "connections", .type = CONFIG_NUMBER, ROW(config_limits, connections), .min = 1,
      .max = 10000000, .fallback = "10000", .doc = "client connections of all workers together"},
+    {.name = "connections_per_client", .type = CONFIG_NUMBER,
+     ROW(config_limits, connections_per_client), .min = 0, .max = 10000000, .fallback = "0",
+     .doc = "of them from one address; 0: half of them, at least 100"},
     {.name = "target_bytes", .type = CONFIG_SIZE, ROW(config_limits, target_bytes), .min = 64,
      .max = MIB, .fallback = "8k", .doc = "request target"},
     {.name = "header_bytes", .type = CONFIG_SIZE, ROW(config_limits, header_bytes), .min = 256,

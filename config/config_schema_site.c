@@ -348,6 +348,10 @@ static const struct config_key site_rows[] = {
     {.name = "encoded_slash", .type = CONFIG_CHOICE, ROW(config_site, encoded_slash_keep),
      .words = slash_words, .fallback = "refuse",
      .doc = "`%2f` in a path: 400, or passed on as it is"},
+    {.name = "ambiguous_path", .type = CONFIG_CHOICE, ROW(config_site, ambiguous_path_keep),
+     .words = slash_words, .fallback = "refuse",
+     .doc = "a path that some servers read as one of a location with other rules (`/admin;x` for "
+            "`/admin`): 400, or passed on as it is"},
     {.name = "locations", .type = CONFIG_ITEMS, .flags = CONFIG_LATER, ROW(config_site, locations),
      COUNT(config_site, location_count), .table = &config_schema_location, .fallback = "[]",
      .doc = "settings of paths; the longest match wins; what is not given comes from the "

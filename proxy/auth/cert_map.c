@@ -10,6 +10,7 @@
 
 struct cert_map {
     bool is_configured;
+    size_t file_count;   /* entries of one_to_one_file */
     enum outcome denied; /* compat.deny_status */
     struct cert_map_logons *logons;
     struct cert_map_exact exact;
@@ -31,8 +32,10 @@ struct cert_map *cert_map_new(const struct config_site *site, const struct confi
     if (mapping->one_to_one_enabled) {
         cert_map_exact_load(&map->exact, map->logons, mapping,
                             config->compat.pem_in_mapping_malformed, errors);
+        size_t listed = map->exact.count;
         if (mapping->one_to_one_file.text != NULL)
             cert_map_exact_load_file(&map->exact, map->logons, &mapping->one_to_one_file, errors);
+        map->file_count = map->exact.count - listed;
     }
     if (mapping->many_to_one_enabled)
         cert_map_rules_load(&map->rules, map->logons, mapping, errors);
@@ -58,6 +61,11 @@ void cert_map_free(struct cert_map *map)
 bool cert_map_is_configured(const struct cert_map *map)
 {
     return map->is_configured;
+}
+
+size_t cert_map_file_count(const struct cert_map *map)
+{
+    return map->file_count;
 }
 
 static struct cert_map_result log_on(const struct cert_map *map, uint32_t id, const char *mapping)

@@ -27,6 +27,8 @@ struct cert_map *cert_map_new(const struct config_site *site, const struct confi
 void cert_map_free(struct cert_map *map);
 /* True when one-to-one or many-to-one mappings are configured. */
 bool cert_map_is_configured(const struct cert_map *map);
+/* How many certificates one_to_one_file maps. */
+size_t cert_map_file_count(const struct cert_map *map);
 
 struct cert_map_result {
     enum outcome outcome; /* OUTCOME_OK, mapping denied/malformed, or a failed logon */

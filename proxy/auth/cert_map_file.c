@@ -20,6 +20,7 @@ struct reader {
     struct error_list *errors;
     unsigned line;
     size_t problems;
+    bool is_empty;    /* not a single byte */
     uint64_t refused; /* lines whose user cannot log on for want of an account or a password */
     unsigned first_refused;
 };
@@ -120,6 +121,7 @@ static int read_lines(struct reader *reader, int fd)
             return -errno;
         if (got == 0)
             break;
+        reader->is_empty = false;
         len += (size_t)got;
         size_t used = take_lines(reader, bytes, len);
         if (used == 0 && len == sizeof bytes)
@@ -135,7 +137,8 @@ static int read_lines(struct reader *reader, int fd)
 void cert_map_exact_load_file(struct cert_map_exact *exact, struct cert_map_logons *logons,
                               const struct config_value *path, struct error_list *errors)
 {
-    struct reader reader = {.exact = exact, .logons = logons, .path = path->text, .errors = errors};
+    struct reader reader = {
+        .exact = exact, .logons = logons, .path = path->text, .errors = errors, .is_empty = true};
     int fd = open(path->text, O_RDONLY | O_CLOEXEC);
     int error = fd < 0 ? -errno : read_lines(&reader, fd);
     if (fd >= 0)
@@ -144,6 +147,9 @@ void cert_map_exact_load_file(struct cert_map_exact *exact, struct cert_map_logo
         errors_add(errors, (struct mark){path->text, reader.line + 1, 1}, "the line is too long");
     else if (error != 0)
         errors_add(errors, path->mark, "cannot read %s: %s", path->text, strerror(-error));
+    else if (reader.is_empty) /* what a failed copy leaves behind: not the wish to map nobody */
+        errors_add(errors, path->mark, "%s is empty: a comment (#) says that it is meant to be",
+                   path->text);
     if (reader.problems > ERRORS_SHOWN)
         errors_add(errors, path->mark, "%s has %zu further errors", path->text,
                    reader.problems - ERRORS_SHOWN);

@@ -23,6 +23,13 @@ struct trust *trust_new(const struct config_site *site, const struct config *con
                         struct error_list *errors);
 void trust_free(struct trust *trust);
 
+/* After a reload: a store that is empty now, was not before, and whose paths are still named is an
+ * error; Disallowed that has lost some is worth a warning. Both sites must have been loaded into
+ * their trust. */
+void trust_check_losses(const struct trust *trust, const struct config_site *site,
+                        const struct trust *before, const struct config_site *site_before,
+                        struct error_list *errors);
+
 /* SHA-256 over everything the verdict reads except the clock and the contents of CRLs (stores,
  * mode, issuer store, usage, policy, compat, a code version): content, never a counter. */
 const unsigned char *trust_epoch(const struct trust *trust);

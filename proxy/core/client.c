@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <utlist.h>
 
@@ -26,11 +27,32 @@ static const struct config_timeouts *timeouts(const struct client *client)
     return &client->engine->snapshot->config->timeouts;
 }
 
+static enum crowd_class class_of(struct client *client)
+{
+    switch (client->state) {
+    case CLIENT_HANDSHAKE:
+    case CLIENT_IDLE:
+    case CLIENT_READ_HEAD: /* half a head holds no place */
+        return client->crowd.has_asked ? CROWD_IDLE : CROWD_FRESH;
+    case CLIENT_EXCHANGE:
+        client->crowd.has_asked = true;
+        return CROWD_BUSY;
+    case CLIENT_LINGER:
+        return CROWD_LINGER;
+    case CLIENT_ASK_CERT:
+    case CLIENT_TUNNEL:
+    case CLIENT_CLOSED:
+        return CROWD_BUSY;
+    }
+    return CROWD_BUSY;
+}
+
 void client_set_state(struct client *client, enum client_state state)
 {
     assert(client->state != CLIENT_CLOSED);
     client->state = state;
     rest_end(client);
+    crowd_move(client, class_of(client));
     switch (state) {
     case CLIENT_HANDSHAKE:
         deadline_set(&client->deadline, timeouts(client)->handshake);
@@ -97,6 +119,7 @@ void client_close(struct client *client)
     client_set_state(client, CLIENT_CLOSED);
     stream_clear(&client->stream);
     DL_DELETE(client->engine->clients, client);
+    crowd_leave(client);
     client->next = client->engine->closing;
     client->engine->closing = client;
     engine_schedule_closing(client->engine);
@@ -171,6 +194,26 @@ static void handshake(struct client *client)
     client_http1_run(client, true);
 }
 
+/* Before TLS: nothing is lost with what was received, and a reset keeps no state in the kernel. */
+static void reset_at_close(int fd)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+/* The address that a trusted proxy named is the one that counts. */
+static bool become(struct client *client, const struct addr *source)
+{
+    if (!crowd_admit_source(client->engine, source)) {
+        reset_at_close(client->stream.transport.fd);
+        client_close(client);
+        return false;
+    }
+    client->peer = *source;
+    crowd_count(client, source);
+    return true;
+}
+
 /* What comes before TLS or HTTP; true once it is out of the way. */
 static bool take_proxy_header(struct client *client)
 {
@@ -193,8 +236,8 @@ static bool take_proxy_header(struct client *client)
         return false;
     }
     client->awaits_proxy_header = false;
-    if (result == PROXY_PROTOCOL_DONE && header.has_source)
-        client->peer = header.source;
+    if (result == PROXY_PROTOCOL_DONE && header.has_source && !become(client, &header.source))
+        return false;
     if (!client_is_tls(client))
         client_set_state(client, CLIENT_IDLE);
     return true;
@@ -267,12 +310,21 @@ static void find_local(struct client *client, int fd)
 void client_new(struct engine_listener *listener, int fd, const struct addr *peer)
 {
     struct engine *engine = listener->engine;
+    bool is_behind_proxy = trusted_proxies_have(engine->snapshot->proxies, peer);
+    if (!crowd_admit(engine, is_behind_proxy ? NULL : peer)) {
+        reset_at_close(fd);
+        (void)close(fd);
+        return;
+    }
     struct client *client = xcalloc(1, sizeof *client);
+    client->crowd.where = CROWD_BUSY;
     client->engine = engine;
     client->listener = listener;
     client->peer = *peer;
     find_local(client, fd);
-    client->is_behind_proxy = trusted_proxies_have(engine->snapshot->proxies, peer);
+    client->is_behind_proxy = is_behind_proxy;
+    if (!is_behind_proxy)
+        crowd_count(client, peer);
     client->awaits_proxy_header =
         client->is_behind_proxy &&
         engine->snapshot->config->trusted_proxies.proxy_protocol != PROXY_PROTOCOL_OFF;

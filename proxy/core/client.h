@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/crowd.h"
 #include "core/deadline.h"
 #include "core/engine_internal.h"
 #include "core/exchange.h"
@@ -31,8 +32,9 @@ enum client_state {
 struct client {
     struct client *prev, *next; /* the engine's list */
     struct client *rest_prev,
-        *rest_next;  /* the engine's list of those that have just become idle */
-    bool is_resting; /* on that list */
+        *rest_next;           /* the engine's list of those that have just become idle */
+    bool is_resting;          /* on that list */
+    struct crowd_place crowd; /* whether it can make room for another */
     uint64_t idle_since_ms;
     struct engine *engine;
     const struct engine_listener *listener;

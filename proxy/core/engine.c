@@ -69,7 +69,27 @@ static void accepted(int fd, const struct addr *peer, void *arg)
     struct engine *engine = listener->engine;
     client_new(listener, fd, peer);
     if (engine->client_count >= engine->client_limit)
-        set_accepting(engine, false);
+        crowd_report(engine);
+}
+
+/* Asked before each connection: it waits in the queue of the socket while all are busy. Out of
+ * descriptors, the limit is reached as well, whatever its number. */
+static bool may_accept(bool is_exhausted, void *arg)
+{
+    const struct engine_listener *listener = arg;
+    struct engine *engine = listener->engine;
+    if (is_exhausted)
+        return crowd_make_room(engine);
+    if (crowd_has_room(engine))
+        return true;
+    set_accepting(engine, false);
+    return false;
+}
+
+void engine_has_room(struct engine *engine)
+{
+    if (!engine->is_draining)
+        set_accepting(engine, true);
 }
 
 static void check_drained(struct engine *engine)
@@ -102,8 +122,8 @@ void engine_client_closed(struct engine *engine)
     engine->client_count--;
     if (engine->is_draining)
         event_active(&engine->drain_event, EV_TIMEOUT, 0);
-    else if (!engine->is_accepting)
-        set_accepting(engine, true);
+    else
+        engine_has_room(engine);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -114,6 +134,7 @@ static void ticked(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct engine *engine = arg;
     access_log_flush(engine->access_log);
+    crowd_report(engine);
 }
 
 static void init_listeners(struct engine *engine, const struct engine_options *options)
@@ -128,14 +149,8 @@ static void init_listeners(struct engine *engine, const struct engine_options *o
         listener->addr = options->listen_addrs[i];
         listener->listener =
             listener_new(options->base, options->listen_fds[i], accepted, listener);
+        listener_set_room(listener->listener, may_accept);
     }
-}
-
-static size_t client_limit(const struct engine_options *options)
-{
-    uint64_t workers = options->workers == 0 ? 1 : options->workers;
-    uint64_t share = (options->snapshot->config->limits.connections + workers - 1) / workers;
-    return (size_t)share;
 }
 
 struct engine *engine_new(const struct engine_options *options)
@@ -147,7 +162,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->base = options->base;
     engine->snapshot = snapshot;
     engine->slot = options->slot;
-    engine->client_limit = client_limit(options);
+    crowd_init(engine, options->workers);
     buf_pool_init(&engine->buffers, (size_t)performance->free_buffers);
     engine->buffers.bulk_max = (size_t)performance->bulk_buffers;
     engine->verdicts = verdict_cache_new((size_t)performance->verdict_cache);
@@ -244,6 +259,7 @@ void engine_free(struct engine *engine)
     access_log_free(engine->access_log);
     refusal_log_free(engine->refusals);
     identity_stop(engine);
+    crowd_clear(engine);
     verdict_cache_free(engine->verdicts);
     buf_pool_clear(&engine->buffers);
     free(engine);

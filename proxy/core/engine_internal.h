@@ -13,6 +13,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "core/crowd.h"
 #include "core/engine.h"
 #include "core/snapshot.h"
 #include "net/addr.h"
@@ -47,6 +48,7 @@ struct engine {
     struct client *resting; /* those that have just become idle, longest first; see rest.h */
     struct event rest_event;
     size_t client_limit;
+    struct crowd crowd; /* who makes room at a limit */
     bool is_accepting;
     struct client *closing; /* closed, to be freed when no callback of theirs can be running */
     struct upstream_conn *closing_upstreams;
@@ -78,6 +80,8 @@ struct engine {
 void engine_schedule_closing(struct engine *engine);
 /* A connection left the list of clients: accepting may go on, a drain may be complete. */
 void engine_client_closed(struct engine *engine);
+/* Somebody can make room again: accepting goes on if it stood still for want of it. */
+void engine_has_room(struct engine *engine);
 /* Unique for this process's life: what the log, the error page and {request_id} show. */
 #define ENGINE_REQUEST_ID_SIZE 17
 void engine_request_id(struct engine *engine, char ret_text[ENGINE_REQUEST_ID_SIZE]);

@@ -72,6 +72,9 @@ static const char *const CAUSES[OUTCOME_COUNT][CAUSES_MAX] = {
     [OUTCOME_LOGON_TYPE_DENIED] = {"The certificate is mapped to an account that cannot log on."},
     [OUTCOME_NO_USER] = {"No mapping matches the certificate, or there is none.",
                          "Anonymous access is switched off for this address."},
+    [OUTCOME_AMBIGUOUS_PATH] = {"The path has an escape, a semicolon, a colon, a blank, a trailing "
+                                "dot or repeated slashes where the backend may ignore them.",
+                                "Without them it is a path for which the site has other rules."},
     [OUTCOME_MISDIRECTED] = {"The client reused a connection that was made for a host with another "
                              "policy."},
     [OUTCOME_POST_HANDSHAKE_500] =

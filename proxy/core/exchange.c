@@ -15,6 +15,7 @@
 #include "core/header_edit.h"
 #include "core/headers.h"
 #include "core/late_certificate.h"
+#include "core/place_guard.h"
 #include "core/redirect.h"
 #include "core/refusal_log.h"
 #include "core/rewrite.h"
@@ -22,6 +23,7 @@
 #include "core/snapshot.h"
 #include "core/tunnel_upgrade.h"
 #include "core/upstream.h"
+#include "http/path_reading.h"
 #include "tls/tls_transport.h"
 
 static const struct config_limits *limits(const struct exchange *x)
@@ -106,15 +108,6 @@ static bool read_target(struct exchange *x)
     return true;
 }
 
-static bool has_encoded_slash(struct str path)
-{
-    for (size_t i = 0; i + 2 < path.len; i++) {
-        if (path.ptr[i] == '%' && path.ptr[i + 1] == '2' && ascii_lower(path.ptr[i + 2]) == 'f')
-            return true;
-    }
-    return false;
-}
-
 static bool same_policy(const struct snapshot_site *a, const struct snapshot_site *b)
 {
     return memcmp(a->policy, b->policy, sizeof a->policy) == 0;
@@ -135,13 +128,14 @@ static bool find_place(struct exchange *x)
         exchange_refuse(x, OUTCOME_MISDIRECTED);
         return false;
     }
-    x->place = route_location(x->site, x->uri.path);
-    if (!x->site->config->encoded_slash_keep && has_encoded_slash(x->uri.path)) {
+    struct place_found found;
+    enum outcome outcome = place_find(x->site, x->uri.path, &x->arena, &found);
+    x->place = found.place;
+    if (outcome == OUTCOME_BAD_REQUEST)
         log_bad_request(x, "an escaped slash in the path");
-        exchange_refuse(x, OUTCOME_BAD_REQUEST);
-        return false;
-    }
-    return true;
+    if (outcome != OUTCOME_OK)
+        exchange_refuse(x, outcome);
+    return outcome == OUTCOME_OK;
 }
 
 const struct identity *exchange_identity(const struct exchange *x)
@@ -261,9 +255,15 @@ static bool is_allowed(struct exchange *x)
 
 static bool rewrite(struct exchange *x)
 {
+    const struct config_rewrite *config = &x->place->config->rewrite;
+    bool is_case_sensitive = x->site->config->locations_case_sensitive;
     struct rewritten rewritten;
-    if (!rewrite_path(&x->place->config->rewrite, x->site->config->locations_case_sensitive,
-                      x->uri.path, &x->arena, &rewritten)) {
+    bool is_clear = rewrite_path(config, is_case_sensitive, x->uri.path, &x->arena, &rewritten);
+    /* "//api/x" is in the place /api, so its prefix is taken off as well. */
+    if (is_clear && config->strip_prefix.text != NULL && !rewritten.is_stripped)
+        is_clear = rewrite_path(config, is_case_sensitive,
+                                path_merge_slashes(x->uri.path, &x->arena), &x->arena, &rewritten);
+    if (!is_clear) {
         log_bad_request(x, "without its prefix the path would start with two slashes");
         exchange_refuse(x, OUTCOME_BAD_REQUEST);
         return false;

@@ -13,7 +13,7 @@
 #include "core/header_edit.h"
 #include "core/identity.h"
 #include "core/identity_headers.h"
-#include "core/route.h"
+#include "core/place_guard.h"
 
 struct judging {
     const struct explain_request *request;
@@ -188,10 +188,33 @@ static void add_fixes(struct explain_report *report, const struct explain_reques
     fix_make(&facts, &report->fixes);
 }
 
+/* Of a path that is refused whoever asks. */
+static void add_path_rule(struct explain_report *report, struct arena *arena,
+                          const struct explain_request *request, const struct place_found *found)
+{
+    struct text rule = {0};
+    if (report->outcome != OUTCOME_AMBIGUOUS_PATH) {
+        text_add_cstr(&rule, "encoded_slash refuse: the path has an escaped slash");
+    } else if (found->phrase == NULL) {
+        text_add_cstr(&rule, "ambiguous_path refuse: the path may be read in too many ways");
+    } else {
+        size_t other = (size_t)(found->other - request->site->places);
+        text_add_cstr(&rule, "ambiguous_path refuse: some servers read the path as ");
+        text_add_quoted(&rule, found->read_as);
+        text_addf(&rule, " (%s), which is in %s%s", found->phrase,
+                  other == 0 ? "no location" : "the location ",
+                  other == 0 ? "" : request->site->config->locations[other - 1].path.text);
+    }
+    add_rule(report, arena, arena_copy(arena, text_str(&rule)));
+    text_clear(&rule);
+}
+
 void explain_make(const struct snapshot *snapshot, const struct explain_request *request,
                   struct arena *arena, struct explain_report *ret_report)
 {
-    const struct snapshot_access *place = route_location(request->site, request->path);
+    struct place_found found;
+    enum outcome placed = place_find(request->site, request->path, arena, &found);
+    const struct snapshot_access *place = found.place;
     struct explain_report *report = ret_report;
     *report = (struct explain_report){
         .site = request->site, .access = place->config, .now = request->now};
@@ -209,6 +232,12 @@ void explain_make(const struct snapshot *snapshot, const struct explain_request 
         .judge = judge,
         .judge_arg = &judging,
     };
+    if (placed != OUTCOME_OK) {
+        report->outcome = placed;
+        add_path_rule(report, arena, request, &found);
+        add_fixes(report, request);
+        return;
+    }
     struct access_decision decision = access_decide(&facts);
     report->outcome = decision.outcome;
     report->user = decision.user;

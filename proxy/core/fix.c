@@ -392,6 +392,11 @@ static void fix_access(struct fixes *fixes)
     case OUTCOME_MISDIRECTED:
         add_present(fixes, "connect with the name of the host that is asked for (SNI)");
         break;
+    case OUTCOME_AMBIGUOUS_PATH:
+        add_set(fixes, "ambiguous_path", "keep",
+                "only when the backend reads paths as they are written; else ask for the path in "
+                "its plain form");
+        break;
     case OUTCOME_POST_HANDSHAKE_500:
     case OUTCOME_POST_HANDSHAKE_403:
         add_set(fixes, "negotiate_client_certificate", "handshake",

@@ -12,6 +12,7 @@
 #include "core/error_page_files.h"
 #include "core/header_edit.h"
 #include "core/identity_headers.h"
+#include "core/place_guard.h"
 #include "core/redirect.h"
 #include "core/route.h"
 #include "core/trusted_proxy.h"
@@ -154,6 +155,7 @@ static void build_site(struct snapshot *snapshot, struct snapshot_site *site,
     add_places(snapshot, site);
     for (size_t i = 0; i <= config->location_count; i++)
         site->places[i].authorize = add_authorize(site, site->places[i].config, errors);
+    site->guard = place_guard_new(site);
     site->map = cert_map_new(config, snapshot->config, errors);
     bool hears_of_certificates =
         snapshot->config->trusted_proxies.client_certificate != FORWARDED_CERT_NONE &&
@@ -273,6 +275,7 @@ void snapshot_free(struct snapshot *snapshot)
         cert_unref(snapshot->sites[i].server);
         trust_free(snapshot->sites[i].trust);
         cert_map_free(snapshot->sites[i].map);
+        place_guard_free(snapshot->sites[i].guard);
         free(snapshot->sites[i].places);
         for (size_t j = 0; j < snapshot->sites[i].authorize_count; j++)
             authorize_free(snapshot->sites[i].authorizes[j].compiled);
@@ -320,6 +323,34 @@ bool snapshot_inherit_crls(struct snapshot *snapshot, const struct snapshot *bef
             tell_tls(site);
     }
     return true;
+}
+
+static void check_site(const struct snapshot_site *site, const struct snapshot_site *before,
+                       struct error_list *errors)
+{
+    const struct config_value *file = &site->config->mapping.one_to_one_file;
+    const struct config_value *old_file = &before->config->mapping.one_to_one_file;
+    if (site->trust != NULL && before->trust != NULL)
+        trust_check_losses(site->trust, site->config, before->trust, before->config, errors);
+    if (site->config->mapping.one_to_one_enabled && file->text != NULL && old_file->text != NULL &&
+        strcmp(file->text, old_file->text) == 0 && cert_map_file_count(site->map) == 0 &&
+        cert_map_file_count(before->map) > 0)
+        errors_add(errors, file->mark,
+                   "%s mapped %zu certificates before the reload and maps none now: if that is "
+                   "meant, take it out of the configuration",
+                   file->text, cert_map_file_count(before->map));
+}
+
+void snapshot_check_losses(const struct snapshot *snapshot, const struct snapshot *before,
+                           struct error_list *errors)
+{
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        for (size_t j = 0; j < before->site_count; j++) {
+            const struct snapshot_site *site = &snapshot->sites[i];
+            if (strcmp(site->config->name, before->sites[j].config->name) == 0)
+                check_site(site, &before->sites[j], errors);
+        }
+    }
 }
 
 /* What the configuration's text does not show: the files that mappings and accounts read. */

@@ -34,6 +34,7 @@ struct snapshot_site {
     struct trust *trust; /* NULL when no certificate can come: neither https nor a proxy's word */
     struct cert_map *map;
     struct snapshot_access *places;        /* [0] the site, [1 + n] its n-th location */
+    struct place_guard *guard;             /* NULL: no path is ambiguous */
     struct snapshot_authorize *authorizes; /* compiled; places that inherit share one */
     size_t authorize_count;
     struct tls_site *tls;     /* NULL when the site has no https binding */
@@ -55,6 +56,7 @@ struct snapshot_binding { /* one listening address; several sites may share it *
 struct authorize;         /* core/authorize.h */
 struct error_page_files;  /* core/error_page_files.h */
 struct identity_names;    /* core/identity_headers.h */
+struct place_guard;       /* core/place_guard.h */
 struct route_table;       /* core/route.h */
 struct snapshot_upstream; /* core/upstream.h */
 struct trusted_proxies;   /* core/trusted_proxy.h */
@@ -84,6 +86,10 @@ void snapshot_free(struct snapshot *snapshot); /* NULL is allowed */
 /* Puts other CRLs into use (taken over): verdicts and TLS sessions of those before end. True when
  * their contents differ. The site must have a trust. */
 bool snapshot_site_set_crls(struct snapshot_site *site, struct crl_index *crls);
+/* After a reload: adds an error for what was there before, is still named and holds nothing any
+ * more (stores, one_to_one_file), in sites of the same name. */
+void snapshot_check_losses(const struct snapshot *snapshot, const struct snapshot *before,
+                           struct error_list *errors);
 /* After a reload: CRLs of `before` whose files are gone stay in use where the new sites name the
  * same files or folders (trust_crls_inherit()). False with errors in the list. */
 MUST_USE bool snapshot_inherit_crls(struct snapshot *snapshot, const struct snapshot *before,

@@ -125,6 +125,9 @@ static const struct outcome_info OUTCOMES[OUTCOME_COUNT] = {
                                      "requested."},
 
     [OUTCOME_BAD_REQUEST] = {400, 0, 0, NULL, "Bad request", "The request is not valid HTTP."},
+    [OUTCOME_AMBIGUOUS_PATH] = {400, 0, 0, "ambiguous_path", "Ambiguous path",
+                                "Some servers read this path as another one, for which other rules "
+                                "hold here."},
     [OUTCOME_METHOD_NOT_ALLOWED] = {405, 0, 0, NULL, "Method not allowed",
                                     "This method is not served."},
     [OUTCOME_REQUEST_TIMEOUT] = {408, 0, 0, NULL, "Request timed out",

@@ -56,6 +56,7 @@ enum outcome {
 
     /* HTTP, from the client */
     OUTCOME_BAD_REQUEST,
+    OUTCOME_AMBIGUOUS_PATH, /* place_guard.h */
     OUTCOME_METHOD_NOT_ALLOWED,
     OUTCOME_REQUEST_TIMEOUT,
     OUTCOME_CONTENT_TOO_LARGE,

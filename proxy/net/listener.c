@@ -25,6 +25,7 @@ struct listener {
     struct event accept_event;
     struct event resume_event;
     listener_cb callback;
+    listener_room_cb room; /* may be NULL */
     void *arg;
     int fd; /* borrowed */
     bool is_accepting;
@@ -137,16 +138,22 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
     update_events(listener);
 }
 
+static void complain(struct listener *listener, int error_number, int pause_ms)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    if (listener->has_complained && now_ms - listener->complained_ms < COMPLAIN_EVERY_MS) {
+        return;
+    }
+    listener->has_complained = true;
+    listener->complained_ms = now_ms;
+    log_warn("listener.paused", "ms=%d error=\"%s\"", pause_ms, strerrordesc_np(error_number));
+}
+
 /* Nothing can be accepted for want of descriptors or memory. The connection stays in the queue and
  * keeps the socket readable: without a pause the loop would spin. */
 static void pause_accepting(struct listener *listener, int error_number)
 {
-    uint64_t now_ms = clock_monotonic_ms();
-    if (!listener->has_complained || now_ms - listener->complained_ms >= COMPLAIN_EVERY_MS) {
-        listener->has_complained = true;
-        listener->complained_ms = now_ms;
-        log_warn("listener.paused", "ms=%d error=\"%s\"", PAUSE_MS, strerrordesc_np(error_number));
-    }
+    complain(listener, error_number, PAUSE_MS);
     const struct timeval pause = {.tv_usec = (suseconds_t)PAUSE_MS * 1000};
     listener->is_pausing = evtimer_add(&listener->resume_event, &pause) == 0;
     update_events(listener);
@@ -180,6 +187,9 @@ static void on_acceptable(evutil_socket_t socket_fd, short what, void *arg)
     (void)socket_fd;
     (void)what;
     for (unsigned i = 0; i < ACCEPTS_PER_TURN && listener->is_accepting; i++) {
+        if (listener->room != NULL && !listener->room(false, listener->arg)) {
+            return;
+        }
         struct addr peer = {.len = sizeof peer.storage};
         struct sockaddr *remote = (void *)&peer.storage;
         int fd = accept4(listener->fd, remote, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -188,7 +198,12 @@ static void on_acceptable(evutil_socket_t socket_fd, short what, void *arg)
         } else if (errno == EAGAIN) {
             return;
         } else if (!is_connection_error(errno)) {
-            pause_accepting(listener, errno);
+            int error_number = errno;
+            if (listener->room != NULL && listener->room(true, listener->arg)) {
+                complain(listener, error_number, 0);
+                continue;
+            }
+            pause_accepting(listener, error_number);
             return;
         }
     }
@@ -218,6 +233,11 @@ void listener_free(struct listener *listener)
     (void)event_del(&listener->accept_event);
     (void)event_del(&listener->resume_event);
     free(listener);
+}
+
+void listener_set_room(struct listener *listener, listener_room_cb room)
+{
+    listener->room = room;
 }
 
 void listener_set_accepting(struct listener *listener, bool is_accepting)

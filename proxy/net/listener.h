@@ -26,8 +26,14 @@ typedef void (*listener_cb)(int fd, const struct addr *peer, void *arg);
 /* Accepts on fd (borrowed). Paused at start. */
 struct listener *listener_new(struct event_base *base, int fd, listener_cb callback, void *arg);
 void listener_free(struct listener *listener);
+/* Asked before each connection is accepted; false: it waits in the queue, and the callee has paused
+ * the listener. is_exhausted: none could be accepted for want of descriptors or memory; true when
+ * something was given back, so that another try is worth it. */
+typedef bool (*listener_room_cb)(bool is_exhausted, void *arg);
+/* arg is that of listener_new(). Without it there is always room. */
+void listener_set_room(struct listener *listener, listener_room_cb room);
 /* Accepting may be paused, at the connection limit. On EMFILE and the like the listener pauses by
- * itself for 100 ms and says so once a minute. */
+ * itself for 100 ms and says so once a minute, unless room could be made. */
 void listener_set_accepting(struct listener *listener, bool is_accepting);
 
 #endif

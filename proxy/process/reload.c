@@ -77,8 +77,11 @@ static struct release *load_release(struct master *master, struct error_list *er
     }
     struct release *release =
         release_new(master->parts, config, &master->privileges, master->keys, errors);
-    if (release == NULL ||
-        snapshot_inherit_crls(release->snapshot, master->active->snapshot, errors))
+    if (release == NULL)
+        return NULL;
+    const struct snapshot *before = master->active->snapshot;
+    snapshot_check_losses(release->snapshot, before, errors);
+    if (snapshot_inherit_crls(release->snapshot, before, errors) && errors->errors == 0)
         return release;
     release_free(release);
     return NULL;

@@ -379,18 +379,6 @@ def test_access_log_is_complete_after_the_stop(basics, folder):
                 if not line.startswith("#")]) == 20
 
 
-def test_connections_over_the_limit_wait_and_are_served_later(start, basics):
-    proxy = start(site(basics), limits={"connections": 3})
-    clients = [tlsclient.connect(proxy, basics.alice) for _ in range(3)]
-    with tlsclient.tcp(proxy) as waiting:
-        for client in clients:
-            assert client.request().status == 200
-            client.close()
-        tls = tlsclient.context(basics.alice)
-        with tls.wrap_socket(waiting, server_hostname="server.test") as sock:
-            assert tlsclient.Connection(sock).request().status == 200
-
-
 def test_many_idle_connections_and_a_stop(basics):
     with Proxy(configuration(site(basics), workers=2)) as proxy:
         clients = [tlsclient.connect(proxy, basics.alice) for _ in range(100)]

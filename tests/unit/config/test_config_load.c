@@ -54,6 +54,7 @@ START_TEST(the_process_has_the_documented_defaults)
     ck_assert(!config->log.access_crlf);
     ck_assert_uint_eq(config->log.access_flush_ms, 1000);
     ck_assert_uint_eq(config->limits.connections, 10000);
+    ck_assert_uint_eq(config->limits.connections_per_client, 0);
     ck_assert_uint_eq(config->limits.target_bytes, 8192);
     ck_assert_uint_eq(config->limits.header_bytes, 32768);
     ck_assert_uint_eq(config->limits.header_count, 100);
@@ -113,6 +114,7 @@ START_TEST(a_site_has_the_documented_defaults)
     ck_assert(!site->accounts_set && !site->mapping.is_set);
     ck_assert(site->mapping.one_to_one_enabled && site->mapping.many_to_one_enabled);
     ck_assert(!site->locations_case_sensitive && !site->encoded_slash_keep);
+    ck_assert(!site->ambiguous_path_keep);
     config_free(config);
 }
 END_TEST
@@ -354,6 +356,14 @@ START_TEST(a_location_that_requires_a_certificate_is_not_anonymous_under_a_mappi
 }
 END_TEST
 
+START_TEST(paths_may_be_passed_on_as_they_are)
+{
+    struct config *config = parse(SITE "    ambiguous_path: keep\n    encoded_slash: keep\n");
+    ck_assert(config->sites[0].ambiguous_path_keep && config->sites[0].encoded_slash_keep);
+    config_free(config);
+}
+END_TEST
+
 START_TEST(case_sensitive_locations_differ_by_case)
 {
     struct config *config = parse(SITE "    locations_case_sensitive: true\n"
@@ -433,7 +443,8 @@ START_TEST(the_process_keeps_every_value)
         parse("workers: 4\nuser: www\npid_file: /run/p.pid\n" SITE
               "log: { error: { path: e.log, level: debug }, access: { path: null, fields: [date, "
               "time], newline: crlf, flush: 500ms } }\n"
-              "limits: { connections: 1, target_bytes: 64, header_bytes: 1m, body_bytes: 2g }\n"
+              "limits: { connections: 1, target_bytes: 64, header_bytes: 1m, body_bytes: 2g, "
+              "connections_per_client: 10000000 }\n"
               "timeouts: { handshake: 1ms, stop: 0, reload_grace: 0s, tunnel: 2d,"
               " linger: 0s, linger_total: 1h }\n"
               "sessions: { store: 0, lifetime: 1s, tickets: all, ticket_keys: t.keys }\n");
@@ -447,6 +458,7 @@ START_TEST(the_process_keeps_every_value)
     ck_assert(config->log.access_fields.is_set && config->log.access_fields.count == 2);
     ck_assert(config->log.access_crlf && config->log.access_flush_ms == 500);
     ck_assert_uint_eq(config->limits.header_bytes, 1 << 20);
+    ck_assert_uint_eq(config->limits.connections_per_client, 10000000);
     ck_assert_uint_eq(config->limits.body_bytes, (uint64_t)2 << 30);
     ck_assert_uint_eq(config->timeouts.handshake, 1);
     ck_assert_uint_eq(config->timeouts.stop, 0);
@@ -548,6 +560,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, locations_inherit_from_the_nearest_enclosing_one);
     tcase_add_test(tcase, the_root_location_encloses_every_other);
     tcase_add_test(tcase, a_location_that_requires_a_certificate_is_not_anonymous_under_a_mapping);
+    tcase_add_test(tcase, paths_may_be_passed_on_as_they_are);
     tcase_add_test(tcase, case_sensitive_locations_differ_by_case);
     tcase_add_test(tcase, mappings_keep_every_value);
     tcase_add_test(tcase, upstreams_keep_every_value);

@@ -53,6 +53,7 @@ static const struct outcome_case CASES[] = {
     {OUTCOME_POST_HANDSHAKE_403, 403, 7, 5, "post_handshake_unsupported"},
     {OUTCOME_READ_AHEAD_EXCEEDED, 413, 0, 0, "read_ahead_exceeded"},
     {OUTCOME_BAD_REQUEST, 400, 0, 0, NULL},
+    {OUTCOME_AMBIGUOUS_PATH, 400, 0, 0, "ambiguous_path"},
     {OUTCOME_METHOD_NOT_ALLOWED, 405, 0, 0, NULL},
     {OUTCOME_REQUEST_TIMEOUT, 408, 0, 0, NULL},
     {OUTCOME_CONTENT_TOO_LARGE, 413, 0, 0, NULL},

@@ -91,6 +91,7 @@ struct acceptor {
     struct listener *listener;
     int fds[CLIENTS];
     size_t count;
+    size_t total; /* those closed since included */
     size_t pause_at;
 };
 
@@ -99,6 +100,7 @@ static void on_accept(int fd, const struct addr *peer, void *arg)
     struct acceptor *acceptor = arg;
     ck_assert(addr_is_loopback(peer));
     acceptor->fds[acceptor->count++] = fd;
+    acceptor->total++;
     if (acceptor->count == acceptor->pause_at) {
         listener_set_accepting(acceptor->listener, false);
     }
@@ -189,6 +191,56 @@ START_TEST(pauses_by_itself_when_descriptors_run_out)
 }
 END_TEST
 
+static bool room_while_below_five(bool is_exhausted, void *arg)
+{
+    struct acceptor *acceptor = arg;
+    if (is_exhausted) {
+        if (acceptor->count == 0)
+            return false;
+        ck_assert_int_eq(close(acceptor->fds[--acceptor->count]), 0);
+        return true;
+    }
+    if (acceptor->count < 5)
+        return true;
+    listener_set_accepting(acceptor->listener, false);
+    return false;
+}
+
+START_TEST(asks_for_room_before_each_connection)
+{
+    struct fixture fixture;
+    fixture_open(&fixture);
+    listener_set_room(fixture.acceptor.listener, room_while_below_five);
+    listener_set_accepting(fixture.acceptor.listener, true);
+    turn(&fixture);
+    turn(&fixture);
+    ck_assert_uint_eq(fixture.acceptor.count, 5);
+    fixture_close(&fixture);
+}
+END_TEST
+
+START_TEST(goes_on_without_descriptors_when_room_is_made)
+{
+    struct fixture fixture;
+    struct rlimit old;
+    fixture_open(&fixture);
+    listener_set_room(fixture.acceptor.listener, room_while_below_five);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+    int highest = dup(fixture.listen_fd);
+    ck_assert_int_eq(close(highest), 0);
+    struct rlimit low = {.rlim_cur = (rlim_t)highest + 2, .rlim_max = old.rlim_max};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &low), 0);
+    listener_set_accepting(fixture.acceptor.listener, true);
+    turn(&fixture);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+    /* There was room for two at most at one time. */
+    ck_assert_uint_eq(fixture.acceptor.total, CLIENTS);
+    ck_assert_uint_ge(fixture.acceptor.count, 1);
+    ck_assert_uint_le(fixture.acceptor.count, 2);
+    fixture_close(&fixture);
+}
+END_TEST
+
 START_TEST(tells_why_a_connection_failed)
 {
     struct addr addr = any_port("127.0.0.1");
@@ -216,6 +268,8 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, listens_on_ipv6_alone);
     tcase_add_test(tcase, accepts_only_when_told_and_stops_at_once);
     tcase_add_test(tcase, pauses_by_itself_when_descriptors_run_out);
+    tcase_add_test(tcase, asks_for_room_before_each_connection);
+    tcase_add_test(tcase, goes_on_without_descriptors_when_room_is_made);
     tcase_add_test(tcase, tells_why_a_connection_failed);
     suite_add_tcase(suite, tcase);
     return suite;
