@@ -307,7 +307,8 @@ struct config_upstream {
     size_t server_count;
     enum config_balance balance;
     unsigned retries;
-    uint64_t queue; /* requests that may wait, per worker */
+    uint64_t queue;         /* requests that may wait, per worker */
+    uint64_t retry_wait_ms; /* for a server that cannot be reached; 0: not at all */
     uint64_t health_interval_ms;
     unsigned health_fall; /* failures in a row */
     unsigned health_rise;

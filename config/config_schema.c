@@ -165,7 +165,7 @@ static const struct config_key timeouts_rows[] = {
     TIMEOUT(idle, MS, DAY, "75s", "between two requests of a connection"),
     TIMEOUT(connect, MS, HOUR, "5s", "connecting to an upstream server"),
     TIMEOUT(response, MS, DAY, "60s", "between two reads from an upstream server"),
-    TIMEOUT(queue, 0, HOUR, "10s", "waiting for a free connection to an upstream"),
+    TIMEOUT(queue, 0, HOUR, "10s", "waiting for a free connection to an upstream, or for one that is away"),
     TIMEOUT(stop, 0, DAY, "30s", "requests in flight may finish when the proxy stops"),
     TIMEOUT(reload_drain, 0, 30 * (uint64_t)DAY, "10m",
             "requests in flight may finish after a reload"),

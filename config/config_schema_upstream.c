@@ -90,6 +90,10 @@ static const struct config_key upstream_rows[] = {
     {.name = "queue", .type = CONFIG_NUMBER, ROW(config_upstream, queue), .min = 0, .max = 1000000,
      .fallback = "100",
      .doc = "requests that may wait while every server is at its limit, per worker; more get 503"},
+    {.name = "retry_wait", .type = CONFIG_DURATION, ROW(config_upstream, retry_wait_ms), .min = 0,
+     .max = MINUTE, .fallback = "250ms", .after = config_retry_wait_after,
+     .doc = "when no server can be reached, a request waits this long and is tried again, up to "
+            "`timeouts.queue`; 10ms at least; 0s: it is not"},
     /* Its fields lie in the upstream itself: the same base. */
     {.name = "keepalive", .type = CONFIG_TABLE, .offset = 0, .size = sizeof(struct config_upstream),
      .table = &keepalive_table, .doc = "connections kept for the next request"},

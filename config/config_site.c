@@ -409,6 +409,16 @@ void config_server_certificate_finish(const struct config_cursor *at, void *cert
     config_decode_error(&where, "is missing; expected a path");
 }
 
+/* A shorter wait is a busy loop. */
+#define RETRY_WAIT_MIN_MS 10
+
+void config_retry_wait_after(const struct config_cursor *at, void *wait_ms)
+{
+    const uint64_t *self = wait_ms;
+    if (*self > 0 && *self < RETRY_WAIT_MIN_MS)
+        config_decode_error(at, "expected 0s or at least 10ms");
+}
+
 void config_upstream_tls_finish(const struct config_cursor *at, void *tls)
 {
     const struct config_upstream_tls *self = tls;

@@ -25,6 +25,7 @@ void config_server_after(const struct config_cursor *at, void *server);
 void config_server_name_after(const struct config_cursor *at, void *name); /* struct config_value */
 void config_health_path_after(const struct config_cursor *at, void *path); /* struct config_value */
 void config_server_certificate_finish(const struct config_cursor *at, void *certificate);
+void config_retry_wait_after(const struct config_cursor *at, void *wait_ms); /* uint64_t */
 void config_upstream_tls_finish(const struct config_cursor *at, void *tls);
 void config_upstream_after(const struct config_cursor *at, void *upstream);
 

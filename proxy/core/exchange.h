@@ -27,7 +27,9 @@ struct exchange;
 struct snapshot_access;
 struct snapshot_site;
 struct tunnel;
+struct snapshot_server;
 struct upstream_group;
+struct upstream_pause;
 
 /* The client's protocol. */
 struct client_ops {
@@ -94,11 +96,13 @@ struct exchange {
     struct http_fields upstream_fields;
     struct str upstream_path; /* canonical, after rewrite */
     struct str upstream_target;
-    unsigned attempts;          /* connections that it was given */
-    unsigned upstream_retries;  /* those that went to another server after a failure */
-    unsigned interim_responses; /* of the upstream, passed on or not */
-    bool *upstream_tried;       /* by server of the group; NULL: none failed */
-    bool is_stripped;           /* rewrite.strip_prefix was taken off */
+    unsigned attempts;            /* connections that it was given */
+    unsigned upstream_retries;    /* those that went to another server after a failure */
+    unsigned interim_responses;   /* of the upstream, passed on or not */
+    bool *upstream_tried;         /* by server of the group; NULL: none failed */
+    struct upstream_pause *pause; /* its wait for a server that is away; NULL: never waited */
+    const struct snapshot_server *headers_for; /* whom upstream_fields were made for */
+    bool is_stripped;                          /* rewrite.strip_prefix was taken off */
     bool request_has_body;
     bool request_ended;         /* the client's body is complete */
     bool continue_sent;         /* the client was told to send its body */

@@ -17,6 +17,7 @@
 #include "core/tunnel.h"
 #include "core/upstream_health.h"
 #include "core/upstream_http1.h"
+#include "core/upstream_pause.h"
 #include "core/upstream_queue.h"
 #include "net/transport.h"
 #include "tls/tls_transport.h"
@@ -144,18 +145,32 @@ void upstream_conn_release(struct upstream_conn *conn)
     transport_want(&conn->stream.transport, true, false);
 }
 
-static void connect_failed(struct upstream_server *server, struct exchange *x, const char *reason)
+static void connect_failed(struct upstream_server *server, struct exchange *x,
+                           enum upstream_failure failure, const char *reason)
 {
     upstream_health_failed(server, clock_monotonic_ms(), reason);
-    upstream_attempt_failed(x, server, UPSTREAM_NOT_SENT, OUTCOME_UPSTREAM_CONNECT, reason);
+    upstream_pause_note_failure(server->group);
+    upstream_attempt_failed(x, server, failure, OUTCOME_UPSTREAM_CONNECT, reason);
 }
 
 static void open_next(struct upstream_server *server, struct exchange *x, size_t addrs_left);
+
+/* A server that is there and cannot agree, or says nothing, is no better in a moment; one whose
+ * connections break off may be. */
+static enum upstream_failure failure_of(const struct upstream_conn *conn)
+{
+    const struct transport *transport = &conn->stream.transport;
+    return conn->state == UPSTREAM_TLS && transport->error_number == 0 &&
+                   !tls_transport_was_truncated(transport)
+               ? UPSTREAM_UNFIT
+               : UPSTREAM_NOT_SENT;
+}
 
 static void fail(struct upstream_conn *conn, const char *reason, size_t addrs_left)
 {
     struct exchange *x = conn->exchange;
     struct upstream_server *server = conn->server;
+    enum upstream_failure failure = failure_of(conn);
     /* The reason may belong to the connection. */
     reason = arena_copy(&x->arena, str_of(reason)).ptr;
     upstream_avoid_addr(server, &conn->addr);
@@ -163,13 +178,14 @@ static void fail(struct upstream_conn *conn, const char *reason, size_t addrs_le
     if (addrs_left > 0)
         open_next(server, x, addrs_left);
     else
-        connect_failed(server, x, reason);
+        connect_failed(server, x, failure, reason);
     x->client_ops->run(x);
 }
 
 static void begun(struct upstream_conn *conn)
 {
     struct exchange *x = conn->exchange;
+    upstream_pause_note_success(conn->server->group);
     upstream_conn_set_state(conn, UPSTREAM_BUSY);
     upstream_http1_begin(conn);
     /* The client's turn sends the head, together with what there is of the body. */
@@ -347,7 +363,7 @@ static void open_next(struct upstream_server *server, struct exchange *x, size_t
         }
         upstream_avoid_addr(server, &addr);
     }
-    connect_failed(server, x, strerrordesc_np(-error));
+    connect_failed(server, x, UPSTREAM_NOT_SENT, strerrordesc_np(-error));
 }
 
 /* At the limit, a kept connection makes room for a new one. */
@@ -362,7 +378,7 @@ void upstream_conn_open(struct upstream_server *server, struct exchange *x)
 {
     make_room(server);
     if (server->addr_count == 0)
-        connect_failed(server, x, "the name did not resolve");
+        connect_failed(server, x, UPSTREAM_NOT_SENT, "the name did not resolve");
     else
         open_next(server, x, server->addr_count);
 }

@@ -27,6 +27,7 @@ struct exchange;
 struct resolve_slot;
 struct upstream_conn;
 struct upstream_group;
+struct upstream_pause;
 struct upstream_probe;
 struct upstream_wait;
 
@@ -99,6 +100,11 @@ struct upstream_group {
     size_t queue_len;
     struct deadline queue_deadline; /* of the oldest */
     struct event queue_event;       /* a connection became free */
+    struct upstream_pause *paused;  /* by upstream_pause.c, first due first */
+    size_t paused_len;
+    struct deadline pause_deadline;
+    bool is_away; /* the last connection that was tried did not come about */
+    uint64_t away_since_ms, last_away_ms;
 };
 
 struct upstream_conn {
@@ -140,6 +146,7 @@ void upstream_go_on(struct exchange *x);
 
 enum upstream_failure {
     UPSTREAM_NOT_SENT, /* no connection: the server saw nothing of the request */
+    UPSTREAM_UNFIT,    /* ... because TLS failed: waiting would not help, another server may */
     UPSTREAM_STALE,    /* a kept connection was closed meanwhile: no fault of the server */
     UPSTREAM_LOST,     /* closed without an answer; the request may be repeated */
     UPSTREAM_FINAL,    /* the request must not be repeated */

@@ -14,6 +14,7 @@
 #include "core/headers.h"
 #include "core/upstream.h"
 #include "core/upstream_choice.h"
+#include "core/upstream_pause.h"
 #include "core/upstream_probe.h"
 #include "core/upstream_queue.h"
 #include "core/upstream_resolve.h"
@@ -39,6 +40,7 @@ void upstream_group_init(struct upstream_group *group, struct engine *engine,
     for (size_t i = 0; i < group->server_count; i++)
         group->servers[i].probe = upstream_probe_new(&group->servers[i]);
     upstream_queue_init(group);
+    upstream_pause_init(group);
 }
 
 void upstream_group_clear(struct upstream_group *group)
@@ -53,6 +55,7 @@ void upstream_group_clear(struct upstream_group *group)
         server->addrs = NULL;
     }
     upstream_queue_clear(group);
+    upstream_pause_clear(group);
     free(group->servers);
     group->servers = NULL;
     group->server_count = 0;
@@ -64,7 +67,9 @@ static void assign(struct exchange *x, struct upstream_server *server)
 {
     x->attempts++;
     (void)upstream_resolve_refresh(server);
-    headers_for_upstream(x, str_of(server->config->host));
+    if (x->headers_for != server->config)
+        headers_for_upstream(x, str_of(server->config->host));
+    x->headers_for = server->config;
     /* Where a kept connection failed, others kept as long are likely to fail as well. */
     if (x->attempts > 1 || !upstream_conn_reuse(server, x))
         upstream_conn_open(server, x);
@@ -82,7 +87,8 @@ void upstream_go_on(struct exchange *x)
             exchange_upstream_failed(x, OUTCOME_UNAVAILABLE, "every connection is taken");
         return;
     case UPSTREAM_NONE_UP:
-        exchange_upstream_failed(x, OUTCOME_UNAVAILABLE, "no server is up");
+        if (!upstream_pause_add(x))
+            exchange_upstream_failed(x, OUTCOME_UNAVAILABLE, "no server is up");
         return;
     }
 }
@@ -121,6 +127,16 @@ static void mark_tried(struct exchange *x, const struct upstream_server *server)
         x->upstream_tried =
             arena_calloc(&x->arena, x->group->server_count, sizeof *x->upstream_tried);
     x->upstream_tried[server - x->group->servers] = true;
+}
+
+/* What retries did not reach may well be there. */
+static bool all_were_tried(const struct exchange *x)
+{
+    for (size_t i = 0; i < x->group->server_count; i++) {
+        if (!x->upstream_tried[i] && !x->group->servers[i].health.is_down)
+            return false;
+    }
+    return true;
 }
 
 static void log_retry(const struct exchange *x, const char *detail)
@@ -172,6 +188,9 @@ void upstream_attempt_failed(struct exchange *x, struct upstream_server *server,
 {
     /* The reason may lie in what is being closed. */
     struct str told = arena_printf(&x->arena, "%s: %s", server->config->config->url.text, detail);
-    if (!is_tried_again(x, server, failure, told.ptr))
+    if (is_tried_again(x, server, failure, told.ptr))
+        return;
+    mark_tried(x, server);
+    if (failure != UPSTREAM_NOT_SENT || !all_were_tried(x) || !upstream_pause_add(x))
         exchange_upstream_failed(x, outcome, told.ptr);
 }

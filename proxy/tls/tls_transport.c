@@ -36,6 +36,7 @@ enum transport_result tls_transport_ended(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
     if (!connection->is_established) {
+        connection->is_truncated = true;
         return tls_transport_broken(transport,
                                     "the peer closed the connection during the handshake");
     }

@@ -84,7 +84,7 @@ bool tls_transport_ask(struct transport *transport);
 /* After tls_transport_ask(): the answer is complete, and leaf and chain are the client's. */
 bool tls_transport_is_answered(struct transport *transport);
 /* True when the stream ended (TRANSPORT_EOF) without close_notify: what was read may be cut short.
- * The connection can still be written to. */
+ * The connection can still be written to. Also when a handshake failed by the stream's end. */
 bool tls_transport_was_truncated(const struct transport *transport);
 /* "TLSv1.3", "TLS_AES_128_GCM_SHA256", 128 and the SNI name ("" when absent). */
 const char *tls_transport_version(const struct transport *transport);

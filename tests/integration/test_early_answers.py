@@ -75,7 +75,8 @@ def proxy(basics):
         plain = site(basics, name="plain", bindings=["http://127.0.0.1:0"],
                      client_certificate="ignore", server_certificate=..., locations=locations)
         with proxy_module.Proxy(proxy_module.configuration(
-                main, other, plain, limits={"body_bytes": "1g", "header_bytes": "8k"})) as started:
+                main, other, plain, limits={"body_bytes": "1g", "header_bytes": "8k"},
+                timeouts={"queue": "0s"})) as started:
             yield started
 
 

@@ -70,7 +70,7 @@ def test_own_pages_by_substatus_and_status(start, basics, page):
     pages = {"403.7": page("a.html", "<p>bring one</p>"), "403": page("b.txt", "no: {request_id}"),
              "502": page("c.json", "{}")}
     proxy = start(site(basics, name="orders", upstream="http://127.0.0.1:1",
-                       errors={"mode": "custom", "pages": pages}))
+                       errors={"mode": "custom", "pages": pages}), timeouts={"queue": "0s"})
     answer = tlsclient.fetch(proxy, "/")
     assert (answer.body, answer.header("content-type")) == (b"<p>bring one</p>", "text/html")
     answer = tlsclient.fetch(proxy, "/", identity=basics.outsider,

@@ -248,7 +248,8 @@ def test_backend_that_refuses(start, basics):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
         port = taken.getsockname()[1]
-        proxy = start(site(basics, upstream=f"http://127.0.0.1:{port}"))
+        proxy = start(site(basics, upstream=f"http://127.0.0.1:{port}"),
+                      timeouts={"queue": "500ms"})
         with tlsclient.connect(proxy, basics.alice) as client:
             refused_by(proxy, client, "/refuses", CANNOT_CONNECT)
             assert client.request(target="/again").status == 502
@@ -256,7 +257,8 @@ def test_backend_that_refuses(start, basics):
 
 def test_backend_name_that_does_not_resolve(start, basics, monkeypatch):
     monkeypatch.setenv("RES_OPTIONS", "timeout:1 attempts:1")  # where no name server answers
-    proxy = start(site(basics, upstream="http://no-such-host.invalid:80"))
+    proxy = start(site(basics, upstream="http://no-such-host.invalid:80"),
+                  timeouts={"queue": "0s"})
     with tlsclient.connect(proxy, basics.alice) as client:
         refused_by(proxy, client, "/unresolved", CANNOT_CONNECT)
 

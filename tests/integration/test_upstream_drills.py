@@ -336,7 +336,7 @@ def test_a_backend_whose_accept_queue_is_full(start, basics):
             filler.connect_ex(("127.0.0.1", port))
             fillers.append(filler)
         proxy = start(site(basics, upstream=f"http://127.0.0.1:{port}"),
-                      timeouts={"connect": "200ms", "response": "300ms"})
+                      timeouts={"connect": "200ms", "response": "300ms", "queue": "500ms"})
         with tlsclient.connect(proxy, basics.alice) as client:
             assert client.request(target="/full").status in (502, 504)
         assert proxy.verdict("/full") in ((502, 3, 12029), TIMED_OUT)

@@ -296,7 +296,8 @@ def test_all_servers_down_is_503_until_one_may_be_tried(start, basics, dead_port
 
 
 def test_the_only_server_is_never_left_out(start, basics, dead_port):
-    proxy = group(start, basics, f"http://127.0.0.1:{dead_port}", health={"fall": 1})
+    proxy = group(start, basics, f"http://127.0.0.1:{dead_port}", health={"fall": 1},
+                  retry_wait="0s")
     assert {one.status for one in ask(proxy, basics, 5)} == {502}
 
 

@@ -29,7 +29,7 @@ CANNOT_CONNECT = (502, 3, 12029)
 class TlsUpstream(upstream_module.Upstream):
     """The recording backend behind TLS."""
 
-    def __init__(self, certificate, client_ca=None, tls12=False):
+    def __init__(self, certificate, client_ca=None, tls12=False, port=0):
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate, os.path.splitext(certificate)[0] + ".key")
         self.context.sni_callback = lambda sock, name, context: self.names.append(name)
@@ -42,7 +42,7 @@ class TlsUpstream(upstream_module.Upstream):
         self.clients = []  # subjects of client certificates
         self.resumed = []
         self.failures = []
-        super().__init__()
+        super().__init__(port=port)
         self.url = self.url.replace("http:", "https:")
         self.port = int(self.url.rsplit(":", 1)[1])
 

@@ -230,6 +230,11 @@ static const struct bad bad_addresses[] = {
      "upstreams.a.balance: expected one of round_robin, least_connections, random, found \"fair\""},
     {SITE "upstreams: { a: { servers: [{ url: 'http://x' }], retries: 11 } }\n", 4, 60,
      "upstreams.a.retries: expected a number from 0 to 10, found \"11\""},
+    {SITE "upstreams: { a: { servers: [{ url: 'http://x' }], retry_wait: 61s } }\n", 4, 63,
+     "upstreams.a.retry_wait: expected a duration from 0s to 1m with a unit (ms s m h d), found "
+     "\"61s\""},
+    {SITE "upstreams: { a: { servers: [{ url: 'http://x' }], retry_wait: 9ms } }\n", 4, 63,
+     "upstreams.a.retry_wait: expected 0s or at least 10ms"},
     {SITE "upstreams: { a: { servers: [{ url: 'http://u:p@x' }] } }\n", 4, 36,
      "upstreams.a.servers[0].url: a user name or password does not belong in an address"},
     {SITE "upstreams: { a: { servers: [{ url: 'http://x:0' }] } }\n", 4, 36,

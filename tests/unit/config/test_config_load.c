@@ -416,11 +416,12 @@ END_TEST
 
 START_TEST(upstreams_keep_every_value)
 {
-    struct config *config = parse(SITE "upstreams:\n"
-                                       "  a: { servers: [{ url: 'http://[::1]:81', weight: 0x10 }, "
-                                       "{ url: 'unix:/run/a.sock' }, { url: 'http://host' }], "
-                                       "keepalive: { connections: 0, idle: 2m } }\n"
-                                       "  b: { servers: [{ url: 'http://127.0.0.1' }] }\n");
+    struct config *config =
+        parse(SITE "upstreams:\n"
+                   "  a: { servers: [{ url: 'http://[::1]:81', weight: 0x10 }, "
+                   "{ url: 'unix:/run/a.sock' }, { url: 'http://host' }], "
+                   "keepalive: { connections: 0, idle: 2m }, retry_wait: 10ms }\n"
+                   "  b: { servers: [{ url: 'http://127.0.0.1' }] }\n");
     ck_assert_uint_eq(config->upstream_count, 2);
     const struct config_upstream *a = &config->upstreams[0];
     ck_assert_str_eq(a->name.text, "a");
@@ -431,6 +432,8 @@ START_TEST(upstreams_keep_every_value)
     ck_assert_str_eq(a->servers[1].host, "/run/a.sock");
     ck_assert(a->servers[2].port == 80 && !a->servers[2].is_https);
     ck_assert(a->keepalive_connections == 0 && a->keepalive_idle_ms == 120000);
+    ck_assert_uint_eq(a->retry_wait_ms, 10);
+    ck_assert_uint_eq(config->upstreams[1].retry_wait_ms, 250);
     ck_assert_uint_eq(a->keepalive_requests, 10000);
     ck_assert_uint_eq(config->upstreams[1].keepalive_connections, 32);
     config_free(config);
