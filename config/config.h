@@ -332,7 +332,7 @@ struct config_limits {
 };
 struct config_timeouts { /* milliseconds */
     uint64_t handshake, header, body, idle, connect, response, queue, stop, reload_drain,
-        reload_grace, tunnel, linger, linger_total;
+        reload_grace, tunnel, linger, linger_total, worker;
 };
 enum config_tickets { TICKETS_OFF, TICKETS_TLS12, TICKETS_ALL };
 struct config_sessions {

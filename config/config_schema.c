@@ -176,6 +176,8 @@ static const struct config_key timeouts_rows[] = {
             "after the last byte of a connection, a client that still sends: between two reads of "
             "what it sends"),
     TIMEOUT(linger_total, 0, HOUR, "30s", "and for all of it"),
+    TIMEOUT(worker, 0, HOUR, "10s",
+            "a worker that answers the master nothing for this long is replaced; 0s: never"),
 };
 static const struct config_table timeouts_table = {TABLE(config_timeouts, timeouts_rows)};
 

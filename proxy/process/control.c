@@ -45,7 +45,7 @@ bool control_decode(const unsigned char *bytes, size_t len, struct control_messa
 {
     if (len != CONTROL_SIZE || memcmp(bytes, MAGIC, sizeof MAGIC) != 0 || bytes[7] != 0)
         return false;
-    if (bytes[4] < CONTROL_READY || bytes[4] > CONTROL_CRLS)
+    if (bytes[4] < CONTROL_READY || bytes[4] > CONTROL_PING)
         return false;
     if (bytes[5] != PROCESS_WORKER && bytes[5] != PROCESS_ADMIN)
         return false;
@@ -73,7 +73,8 @@ bool control_decode(const unsigned char *bytes, size_t len, struct control_messa
 
 bool control_is_from_process(enum control_kind kind)
 {
-    return kind == CONTROL_READY || kind == CONTROL_DRAINING || kind == CONTROL_DRAINED;
+    return kind == CONTROL_READY || kind == CONTROL_DRAINING || kind == CONTROL_DRAINED ||
+           kind == CONTROL_PONG;
 }
 
 static bool carries_fd(enum control_kind kind)

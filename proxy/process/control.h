@@ -22,12 +22,14 @@ enum control_kind {
     CONTROL_READY = 1, /* everything stands, nothing is accepted yet */
     CONTROL_DRAINING,  /* accepts nothing any more; a few connections may still run */
     CONTROL_DRAINED,   /* the last connection is gone; the process exits */
+    CONTROL_PONG,      /* the answer to PING, and to nothing else */
     /* from the master */
     CONTROL_ACCEPT, /* start accepting */
     CONTROL_DRAIN,  /* grace_ms and deadline_ms as engine_drain() takes them */
     CONTROL_STOP,   /* close everything and exit at once */
     CONTROL_LOG,    /* write this log to fd from now on */
     CONTROL_CRLS,   /* fd holds the CRLs of a site from now on */
+    CONTROL_PING,   /* answer with PONG, see heartbeat.h */
 };
 
 enum control_log { CONTROL_LOG_NONE = 0, CONTROL_LOG_ERROR = 1, CONTROL_LOG_ACCESS = 2 };
@@ -50,7 +52,7 @@ void control_encode(const struct control_message *message, unsigned char ret_byt
 /* False unless every byte is as control_encode() writes it. ret_message->fd is -1. */
 MUST_USE bool control_decode(const unsigned char *bytes, size_t len,
                              struct control_message *ret_message);
-/* READY, DRAINING and DRAINED: what a process may send. */
+/* READY, DRAINING, DRAINED and PONG: what a process may send. */
 bool control_is_from_process(enum control_kind kind);
 
 /* A connected pair, CLOEXEC and non-blocking: [0] for the master, [1] for the process. */

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "process/backoff.h"
+#include "process/heartbeat.h"
 
 #define DRAIN_MARGIN_MS UINT64_C(2000)
 #define STOP_MARGIN_MS  UINT64_C(500)
@@ -34,6 +35,8 @@ struct process {
     unsigned slot;
     enum process_state state;
     bool is_killed; /* by us */
+    bool is_spared; /* it hangs in a debugger, and that was said */
+    struct heartbeat heartbeat;
     uint64_t started_ms;
 };
 
@@ -51,6 +54,8 @@ struct generation {
     struct process *processes;
     struct slot *slots;
     struct event *deadline; /* kills what is left */
+    struct event *pulse;    /* NULL: nobody is asked whether it hangs */
+    struct heartbeat_clock clock;
     uint64_t deadline_at_ms;
     char *failure;
 };
@@ -185,6 +190,21 @@ static void on_draining(struct process *process)
     changed(generation);
 }
 
+static bool on_pong(struct process *process)
+{
+    struct generation *generation = process->generation;
+    bool was_slow = heartbeat_is_slow(&process->heartbeat, &generation->clock);
+    process->is_spared = false;
+    if (!heartbeat_answered(&process->heartbeat))
+        return false;
+    if (!was_slow)
+        return true;
+    log_info("worker.answers", "slot=%u pid=%d generation=%u", process->slot, (int)process->pid,
+             generation->options.number);
+    changed(generation);
+    return true;
+}
+
 static bool take_message(struct process *process, const struct control_message *message)
 {
     if (!control_is_from_process(message->kind) || message->process != PROCESS_WORKER ||
@@ -202,6 +222,8 @@ static bool take_message(struct process *process, const struct control_message *
         on_draining(process);
         return true;
     }
+    if (message->kind == CONTROL_PONG)
+        return on_pong(process);
     return process->state == PROCESS_LEAVING; /* DRAINED: its exit follows */
 }
 
@@ -298,6 +320,70 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
     generation_kill(generation);
 }
 
+static void on_hung(struct process *process)
+{
+    struct generation *generation = process->generation;
+    bool is_traced = heartbeat_is_traced(process->pid);
+    if (is_traced && process->is_spared)
+        return;
+    log_error("worker.hung", "slot=%u pid=%d generation=%u timeout_ms=%" PRIu64 " how=%s",
+              process->slot, (int)process->pid, generation->options.number,
+              generation->clock.limit_ms, is_traced ? "traced" : "killed");
+    process->is_spared = is_traced;
+    if (!is_traced)
+        kill_process(process); /* its exit brings the next one */
+}
+
+static void check_pulse(struct process *process, uint64_t passed_ms)
+{
+    struct generation *generation = process->generation;
+    if (process->control_fd >= 0)
+        on_control(process->control_fd, EV_READ, process); /* what has come counts */
+    if (process->control_fd < 0 || process->state == PROCESS_STARTING || process->is_killed)
+        return;
+    bool was_slow = heartbeat_is_slow(&process->heartbeat, &generation->clock);
+    switch (heartbeat_tick(&process->heartbeat, &generation->clock, passed_ms)) {
+    case HEARTBEAT_FINE:
+        break;
+    case HEARTBEAT_ASK:
+        tell(process, (struct control_message){.kind = CONTROL_PING, .fd = -1});
+        break;
+    case HEARTBEAT_HUNG:
+        on_hung(process);
+        changed(generation);
+        break;
+    case HEARTBEAT_SLOW:
+        if (!was_slow) {
+            log_info("worker.slow", "slot=%u pid=%d generation=%u", process->slot,
+                     (int)process->pid, generation->options.number);
+            changed(generation);
+        }
+        break;
+    }
+}
+
+static void on_pulse(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct generation *generation = arg;
+    uint64_t passed_ms = heartbeat_clock_tick(&generation->clock, clock_monotonic_ms());
+    for (struct process *process = generation->processes; process != NULL; process = process->next)
+        check_pulse(process, passed_ms);
+}
+
+static void begin_pulse(struct generation *generation)
+{
+    const struct generation_options *options = &generation->options;
+    heartbeat_clock_init(&generation->clock, options->hang_ms, clock_monotonic_ms());
+    if (generation->clock.limit_ms == 0)
+        return;
+    struct timeval period = to_timeval(generation->clock.period_ms);
+    generation->pulse = event_new(options->base, -1, EV_PERSIST, on_pulse, generation);
+    if (generation->pulse != NULL)
+        (void)event_add(generation->pulse, &period);
+}
+
 struct generation *generation_new(const struct generation_options *options)
 {
     struct generation *generation = xmalloc(sizeof *generation);
@@ -315,6 +401,7 @@ struct generation *generation_new(const struct generation_options *options)
             fail(generation,
                  xasprintf("slot=%u reason=\"cannot fork\" error=%s", i, strerrorname_np(-error)));
     }
+    begin_pulse(generation);
     return generation;
 }
 
@@ -326,6 +413,8 @@ void generation_free(struct generation *generation)
     for (unsigned i = 0; i < generation->options.slots; i++)
         event_free(generation->slots[i].restart);
     event_free(generation->deadline);
+    if (generation->pulse != NULL)
+        event_free(generation->pulse);
     free(generation->slots);
     free(generation->failure);
     free(generation);
@@ -367,7 +456,8 @@ size_t generation_accepting_count(const struct generation *generation)
 bool generation_is_slot_accepting(const struct generation *generation, unsigned slot)
 {
     const struct process *process = generation->slots[slot].current;
-    return process != NULL && process->state == PROCESS_ACCEPTING;
+    return process != NULL && process->state == PROCESS_ACCEPTING && !process->is_killed &&
+           !heartbeat_is_slow(&process->heartbeat, &generation->clock);
 }
 
 void generation_activate(struct generation *generation)

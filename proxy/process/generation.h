@@ -33,6 +33,7 @@ struct generation_options {
     unsigned number;
     unsigned slots;
     uint64_t start_timeout_ms;
+    uint64_t hang_ms; /* a worker that answers nothing for so long is killed; 0: never */
     process_main_fn main;
     const void *arg; /* for the seat of each process; outlives the generation */
     void (*changed)(void *changed_arg);
@@ -53,7 +54,8 @@ unsigned generation_number(const struct generation *generation);
 size_t generation_process_count(const struct generation *generation);
 size_t generation_accepting_count(const struct generation *generation);
 
-/* True when the slot has a worker that was told to accept and has not said that it leaves. */
+/* True when the slot has a worker that was told to accept, has not said that it leaves, and answers
+ * the master. */
 bool generation_is_slot_accepting(const struct generation *generation, unsigned slot);
 
 /* READY only: the workers begin to accept. */

@@ -187,6 +187,10 @@ void listeners_steer(struct listeners *listeners, const bool *is_alive)
     memcpy(listeners->is_alive, is_alive, size);
     for (const struct entry *entry = listeners->entries; entry != NULL; entry = entry->next)
         steer_entry(listeners, entry);
+    unsigned alive = 0;
+    for (unsigned i = 0; i < listeners->slots; i++)
+        alive += is_alive[i];
+    log_info("listeners.steered", "slots=%u alive=%u", listeners->slots, alive);
 }
 
 size_t listeners_count(const struct listeners *listeners)

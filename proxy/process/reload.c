@@ -27,6 +27,7 @@ void reload_start_generation(struct master *master, struct release *release)
         .number = master->next_number++,
         .slots = master->slots,
         .start_timeout_ms = START_TIMEOUT_MS,
+        .hang_ms = release->snapshot->config->timeouts.worker,
         .main = master->parts->worker_main,
         .arg = &release->context,
         .changed = master_wake,

@@ -142,6 +142,8 @@ static void take_message(struct worker *worker, const struct control_message *me
         take_log(worker, message);
     else if (message->kind == CONTROL_CRLS)
         take_crls(worker, message);
+    else if (message->kind == CONTROL_PING)
+        send_to_master(worker, CONTROL_PONG);
 }
 
 static void on_control(evutil_socket_t fd, short what, void *arg)

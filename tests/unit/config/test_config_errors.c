@@ -75,6 +75,9 @@ static const struct bad bad_values[] = {
      "timeouts.idle: expected a duration from 1ms to 1d with a unit (ms s m h d), found \"0s\""},
     {"timeouts: { linger: 61m }\n" SITE, 1, 21,
      "timeouts.linger: expected a duration from 0s to 1h with a unit (ms s m h d), found \"61m\""},
+    {"timeouts: { worker: 61m }\n" SITE, 1, 21,
+     "timeouts.worker: expected a duration from 0s to 1h with a unit (ms s m h d), found "
+     "\"61m\""},
     {"timeouts: { linger_total: yes }\n" SITE, 1, 27,
      "timeouts.linger_total: expected a duration from 0s to 1h with a unit (ms s m h d), found "
      "\"yes\""},

@@ -74,6 +74,7 @@ START_TEST(the_process_has_the_documented_defaults)
     ck_assert_uint_eq(config->timeouts.tunnel, 3600000);
     ck_assert_uint_eq(config->timeouts.linger, 5000);
     ck_assert_uint_eq(config->timeouts.linger_total, 30000);
+    ck_assert_uint_eq(config->timeouts.worker, 10000);
     ck_assert_uint_eq(config->sessions.store, 20000);
     ck_assert_uint_eq(config->sessions.lifetime_ms, 7200000);
     ck_assert_int_eq(config->sessions.tickets, TICKETS_TLS12);
@@ -449,7 +450,7 @@ START_TEST(the_process_keeps_every_value)
               "limits: { connections: 1, target_bytes: 64, header_bytes: 1m, body_bytes: 2g, "
               "connections_per_client: 10000000 }\n"
               "timeouts: { handshake: 1ms, stop: 0, reload_grace: 0s, tunnel: 2d,"
-              " linger: 0s, linger_total: 1h }\n"
+              " linger: 0s, linger_total: 1h, worker: 0s }\n"
               "sessions: { store: 0, lifetime: 1s, tickets: all, ticket_keys: t.keys }\n");
     ck_assert_uint_eq(config->workers, 4);
     ck_assert_uint_eq(config->workers_mark.column, 10);
@@ -468,6 +469,7 @@ START_TEST(the_process_keeps_every_value)
     ck_assert_uint_eq(config->timeouts.tunnel, (uint64_t)2 * 86400000);
     ck_assert_uint_eq(config->timeouts.linger, 0);
     ck_assert_uint_eq(config->timeouts.linger_total, 3600000);
+    ck_assert_uint_eq(config->timeouts.worker, 0);
     ck_assert(config->sessions.store == 0 && config->sessions.tickets == TICKETS_ALL);
     ck_assert_str_eq(config->sessions.ticket_keys.text, "conf/t.keys");
     config_free(config);

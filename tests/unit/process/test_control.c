@@ -23,6 +23,8 @@ static const struct control_message SAMPLES[] = {
     {.kind = CONTROL_STOP, .process = PROCESS_WORKER, .slot = 2, .fd = -1},
     {.kind = CONTROL_LOG, .process = PROCESS_WORKER, .log = CONTROL_LOG_ACCESS, .fd = -1},
     {.kind = CONTROL_CRLS, .process = PROCESS_WORKER, .slot = 5, .site = UINT32_MAX, .fd = -1},
+    {.kind = CONTROL_PING, .process = PROCESS_WORKER, .slot = 6, .fd = -1},
+    {.kind = CONTROL_PONG, .process = PROCESS_WORKER, .slot = 6, .fd = -1},
 };
 #define SAMPLE_COUNT (sizeof SAMPLES / sizeof SAMPLES[0])
 
@@ -79,7 +81,7 @@ START_TEST(rejects_messages_that_are_not_exactly_right)
         {0, 'X', 0},               /* not ours */
         {3, '2', 0},               /* another version */
         {4, 0, 0},                 /* no kind */
-        {4, CONTROL_CRLS + 1, 0},  /* unknown kind */
+        {4, CONTROL_PING + 1, 0},  /* unknown kind */
         {4, 255, 0},               /* unknown kind */
         {5, 0, 0},                 /* no process kind */
         {5, 3, 0},                 /* unknown process kind */
