@@ -42,7 +42,7 @@ int cli_check(int argc, char **argv)
     }
     if (file == NULL)
         file = load_default_file();
-    struct snapshot *snapshot = load_snapshot(file, NULL, NULL);
+    struct snapshot *snapshot = load_snapshot(file);
     if (snapshot == NULL)
         return CLI_FAILED;
     (void)printf("%s: ok\n", file);

@@ -21,6 +21,8 @@
 
 static const char USAGE[] =
     "usage: mtls-proxy explain [-c FILE] (--certificate FILE|- | --no-certificate) [OPTION]...\n"
+    "       mtls-proxy explain --root PATH [--intermediate PATH] [--trusted-issuers PATH]\n"
+    "               [--disallowed PATH] [--crl PATH] --certificate FILE|- [OPTION]...\n"
     "\n"
     "Judges a client certificate with the proxy's own code, off line, and says why.\n"
     "\n"
@@ -31,6 +33,12 @@ static const char USAGE[] =
     "  --no-certificate       a client that presents none\n"
     "  --chain FILE           more certificates that the client presents; may be repeated\n"
     "  --password-file FILE   the password of PKCS#12 files: one line\n"
+    "  --root PATH            without a configuration: a file or folder of the root store; all of\n"
+    "                         these may be repeated, everything else is as by default\n"
+    "  --intermediate PATH    intermediates\n"
+    "  --trusted-issuers PATH the store bound to the site\n"
+    "  --disallowed PATH      certificates that are refused\n"
+    "  --crl PATH             CRLs\n"
     "  --site NAME            the site (default: the one of --url, or the only one)\n"
     "  --url URL              what is asked for (default https://<first host>/)\n"
     "  --at TIME              judge at this time: RFC 3339, or @ and seconds since 1970\n"
@@ -46,6 +54,7 @@ static const char USAGE[] =
 
 struct explain_options {
     const char *config;
+    json_t *stores; /* of a site without a configuration, by key of `trust`; NULL: none given */
     const char *certificate;
     bool no_certificate;
     const char *chains[16];
@@ -91,12 +100,36 @@ enum {
     OPT_NONE,
     OPT_CHAIN,
     OPT_PASSWORD,
+    OPT_ROOT,
+    OPT_INTERMEDIATE,
+    OPT_ISSUERS,
+    OPT_DISALLOWED,
+    OPT_CRL,
     OPT_SITE,
     OPT_URL,
     OPT_AT,
     OPT_MODE,
     OPT_FORMAT
 };
+
+/* A file or folder of a store that no configuration names. */
+static const char *add_store(struct explain_options *options, int option, const char *path)
+{
+    static const char *const keys[] = {"root", "intermediate", "trusted_issuers", "disallowed",
+                                       "crls"};
+    const char *key = keys[option - OPT_ROOT];
+    if (options->stores == NULL)
+        options->stores = json_object();
+    json_t *list = json_object_get(options->stores, key);
+    if (list == NULL) {
+        list = json_array();
+        (void)json_object_set_new(options->stores, key, list);
+    }
+    json_t *text = json_string(path);
+    if (text == NULL)
+        return "not a path in UTF-8:";
+    return json_array_append_new(list, text) == 0 ? NULL : "not a path:";
+}
 
 static const char *take_option(struct explain_options *options, int option, const char *value)
 {
@@ -118,6 +151,12 @@ static const char *take_option(struct explain_options *options, int option, cons
     case OPT_PASSWORD:
         options->password_file = value;
         return NULL;
+    case OPT_ROOT:
+    case OPT_INTERMEDIATE:
+    case OPT_ISSUERS:
+    case OPT_DISALLOWED:
+    case OPT_CRL:
+        return add_store(options, option, value);
     case OPT_SITE:
         options->site = value;
         return NULL;
@@ -139,18 +178,24 @@ static const char *take_option(struct explain_options *options, int option, cons
 /* CLI_OK, CLI_USAGE, or -1 when the usage was asked for. */
 static int parse_options(int argc, char **argv, struct explain_options *options)
 {
-    static const struct option names[] = {{"config", required_argument, NULL, 'c'},
-                                          {"certificate", required_argument, NULL, OPT_CERTIFICATE},
-                                          {"no-certificate", no_argument, NULL, OPT_NONE},
-                                          {"chain", required_argument, NULL, OPT_CHAIN},
-                                          {"password-file", required_argument, NULL, OPT_PASSWORD},
-                                          {"site", required_argument, NULL, OPT_SITE},
-                                          {"url", required_argument, NULL, OPT_URL},
-                                          {"at", required_argument, NULL, OPT_AT},
-                                          {"trust-mode", required_argument, NULL, OPT_MODE},
-                                          {"format", required_argument, NULL, OPT_FORMAT},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    static const struct option names[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"certificate", required_argument, NULL, OPT_CERTIFICATE},
+        {"no-certificate", no_argument, NULL, OPT_NONE},
+        {"chain", required_argument, NULL, OPT_CHAIN},
+        {"password-file", required_argument, NULL, OPT_PASSWORD},
+        {"root", required_argument, NULL, OPT_ROOT},
+        {"intermediate", required_argument, NULL, OPT_INTERMEDIATE},
+        {"trusted-issuers", required_argument, NULL, OPT_ISSUERS},
+        {"disallowed", required_argument, NULL, OPT_DISALLOWED},
+        {"crl", required_argument, NULL, OPT_CRL},
+        {"site", required_argument, NULL, OPT_SITE},
+        {"url", required_argument, NULL, OPT_URL},
+        {"at", required_argument, NULL, OPT_AT},
+        {"trust-mode", required_argument, NULL, OPT_MODE},
+        {"format", required_argument, NULL, OPT_FORMAT},
+        {"help", no_argument, NULL, 'h'},
+        {0}};
     int option;
     optind = 0;
     while ((option = getopt_long(argc, argv, "c:h", names, NULL)) != -1) {
@@ -166,6 +211,10 @@ static int parse_options(int argc, char **argv, struct explain_options *options)
         return usage("unexpected argument", argv[optind]);
     if ((options->certificate != NULL) == options->no_certificate)
         return usage("give --certificate FILE or --no-certificate", NULL);
+    if (options->stores != NULL && options->config != NULL)
+        return usage("--root and its like stand for a configuration: give these or", "-c");
+    if (options->stores != NULL && json_object_get(options->stores, "root") == NULL)
+        return usage("without a configuration --root is needed", NULL);
     if (options->config == NULL)
         options->config = load_default_file();
     return CLI_OK;
@@ -345,6 +394,29 @@ static void set_mode(struct config *config, void *arg)
         config->sites[i].trust.mode = (enum config_trust_mode) * mode;
 }
 
+/* A site that has nothing but stores. */
+static struct snapshot *load_stores(const struct explain_options *options, int *mode)
+{
+    json_t *trust = json_copy(options->stores);
+    json_t *crls = json_object_get(trust, "crls");
+    if (crls != NULL) {
+        (void)json_object_set_new(trust, "revocation", json_pack("{s:O}", "crls", crls));
+        (void)json_object_del(trust, "crls");
+    }
+    if (options->password_file != NULL)
+        (void)json_object_set_new(trust, "password_file", json_string(options->password_file));
+    /* The server's own files are never opened. */
+    json_t *config = json_pack("{s:[{s:s, s:[s], s:{s:s, s:s}, s:s, s:s, s:o}]}", "sites", "name",
+                               "stores", "bindings", "https://127.0.0.1:0", "server_certificate",
+                               "chain", "/dev/null", "key", "/dev/null", "client_certificate",
+                               "require", "upstream", "echo", "trust", trust);
+    char *yaml = json_dumps(config, 0);
+    struct snapshot *snapshot = load_text_to_judge(str_of(yaml), set_mode, mode);
+    free(yaml);
+    json_decref(config);
+    return snapshot;
+}
+
 struct explain_result { /* start from {0} */
     int status;
     struct text text; /* or, with --format json: */
@@ -419,7 +491,9 @@ static void explain_with(const struct explain_options *options, const struct sna
 static void explain_mode(const struct explain_options *options, int mode,
                          struct explain_result *ret_result)
 {
-    struct snapshot *snapshot = load_snapshot(options->config, set_mode, &mode);
+    struct snapshot *snapshot = options->stores == NULL
+                                    ? load_to_judge(options->config, set_mode, &mode)
+                                    : load_stores(options, &mode);
     ret_result->status = CLI_FAILED;
     if (snapshot != NULL)
         explain_with(options, snapshot, ret_result);
@@ -453,23 +527,29 @@ static int explain_all(const struct explain_options *options)
     return status;
 }
 
+static int explain(struct explain_options *options)
+{
+    if (options->at < 0)
+        options->at = clock_wall_s();
+    if (options->mode == MODE_ALL)
+        return explain_all(options);
+    struct explain_result result = {0};
+    explain_mode(options, options->mode, &result);
+    print_result(&result);
+    clear_result(&result);
+    return result.status;
+}
+
 int cli_explain(int argc, char **argv)
 {
     struct explain_options options = {.at = -1, .mode = MODE_AS_CONFIGURED};
     int status = parse_options(argc, argv, &options);
     if (status == -1) {
         (void)fputs(USAGE, stdout);
-        return CLI_OK;
+        status = CLI_OK;
+    } else if (status == CLI_OK) {
+        status = explain(&options);
     }
-    if (status != CLI_OK)
-        return status;
-    if (options.at < 0)
-        options.at = clock_wall_s();
-    if (options.mode == MODE_ALL)
-        return explain_all(&options);
-    struct explain_result result = {0};
-    explain_mode(&options, options.mode, &result);
-    print_result(&result);
-    clear_result(&result);
-    return result.status;
+    json_decref(options.stores);
+    return status;
 }

@@ -22,17 +22,43 @@ static void print_errors(struct error_list *errors)
     errors_clear(errors);
 }
 
-struct snapshot *load_snapshot(const char *file, load_change_fn change, void *arg)
+static struct snapshot *judge_with(struct config *config, load_change_fn change, void *arg,
+                                   struct error_list *errors)
+{
+    if (config == NULL)
+        return NULL;
+    if (change != NULL)
+        change(config, arg);
+    return snapshot_new_to_judge(config, errors);
+}
+
+struct snapshot *load_to_judge(const char *file, load_change_fn change, void *arg)
 {
     struct error_list errors = {0};
     struct config *config = config_load(file, &errors);
-    if (config == NULL) {
-        print_errors(&errors);
-        return NULL;
-    }
-    if (change != NULL)
-        change(config, arg);
-    struct snapshot *snapshot = snapshot_new(config, NULL, &errors);
+    struct snapshot *snapshot = judge_with(config, change, arg, &errors);
+    print_errors(&errors);
+    return snapshot;
+}
+
+struct snapshot *load_text_to_judge(struct str yaml, load_change_fn change, void *arg)
+{
+    struct error_list errors = {0};
+    struct config *config = config_parse("command line", yaml.ptr, yaml.len, &errors);
+    struct snapshot *snapshot = judge_with(config, change, arg, &errors);
+    for (size_t i = 0; i < errors.count; i++)
+        (void)fprintf(stderr, "mtls-proxy: %s: %s\n",
+                      errors.entries[i].kind == ERROR_KIND_WARNING ? "warning" : "error",
+                      errors.entries[i].text);
+    errors_clear(&errors);
+    return snapshot;
+}
+
+struct snapshot *load_snapshot(const char *file)
+{
+    struct error_list errors = {0};
+    struct config *config = config_load(file, &errors);
+    struct snapshot *snapshot = config == NULL ? NULL : snapshot_new(config, NULL, &errors);
     print_errors(&errors);
     return snapshot;
 }

@@ -4,6 +4,7 @@
 #ifndef PROXY_CLI_LOAD_H
 #define PROXY_CLI_LOAD_H
 
+#include "base/str.h"
 #include "core/snapshot.h"
 
 /* The file to use when none is given: ./proxy.yaml, else /etc/mtls-proxy/proxy.yaml. */
@@ -11,8 +12,12 @@ const char *load_default_file(void);
 
 /* A change to the configuration before anything is built from it; may be NULL. */
 typedef void (*load_change_fn)(struct config *config, void *arg);
-/* Loads everything that `run` would load. Errors and warnings go to stderr, one a line; NULL when
- * there were errors. */
-struct snapshot *load_snapshot(const char *file, load_change_fn change, void *arg);
+/* What decides about clients (snapshot_new_to_judge). Errors and warnings go to stderr, one a line;
+ * NULL when there were errors. */
+struct snapshot *load_to_judge(const char *file, load_change_fn change, void *arg);
+/* The same of a configuration in memory that no file has: messages go without a place. */
+struct snapshot *load_text_to_judge(struct str yaml, load_change_fn change, void *arg);
+/* Loads everything that `run` would load, with its errors and warnings on stderr. */
+struct snapshot *load_snapshot(const char *file);
 
 #endif

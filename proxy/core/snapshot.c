@@ -15,6 +15,7 @@
 #include "core/place_guard.h"
 #include "core/redirect.h"
 #include "core/route.h"
+#include "core/server_certificate.h"
 #include "core/trusted_proxy.h"
 #include "core/upstream.h"
 #include "observe/access_log.h"
@@ -42,7 +43,11 @@ static void add_upstream(struct snapshot *snapshot, const struct config_upstream
 {
     snapshot->upstreams = xreallocarray(snapshot->upstreams, snapshot->upstream_count + 1,
                                         sizeof *snapshot->upstreams);
-    snapshot_upstream_init(&snapshot->upstreams[snapshot->upstream_count++], config, errors);
+    struct snapshot_upstream *upstream = &snapshot->upstreams[snapshot->upstream_count++];
+    if (snapshot->only_judges)
+        *upstream = (struct snapshot_upstream){.name = config->name.text, .config = config};
+    else
+        snapshot_upstream_init(upstream, config, errors);
 }
 
 static void add_upstreams(struct snapshot *snapshot, struct error_list *errors)
@@ -163,7 +168,9 @@ static void build_site(struct snapshot *snapshot, struct snapshot_site *site,
     if (has_https(config) || hears_of_certificates)
         site->trust = trust_new(config, snapshot->config, errors);
     /* Also without a trust: its certificates may be wrong as well, and all errors are told. */
-    if (has_https(config))
+    if (has_https(config) && snapshot->only_judges)
+        site->server = server_certificate_read(config);
+    else if (has_https(config))
         build_tls(site, snapshot->config, errors);
 }
 
@@ -229,36 +236,50 @@ static void build_bindings(struct snapshot *snapshot, struct tls_ticket_keys *ke
     for (size_t i = 0; i < snapshot->binding_count; i++) {
         struct snapshot_binding *binding = &snapshot->bindings[i];
         binding->routes = route_table_new(binding->sites, binding->site_count);
-        if (binding->is_https)
+        if (binding->is_https && !snapshot->only_judges)
             build_listener(snapshot, &snapshot->bindings[i], keys);
     }
 }
 
 /* ---- the whole ---------------------------------------------------------------------------- */
 
-struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *keys,
+static struct snapshot *build(struct config *config, struct tls_ticket_keys *keys, bool only_judges,
                               struct error_list *errors)
 {
     struct snapshot *snapshot = xcalloc(1, sizeof *snapshot);
     snapshot->config = config;
+    snapshot->only_judges = only_judges;
     add_upstreams(snapshot, errors);
     snapshot->identity_names = identity_names_new(config);
     snapshot->proxies = trusted_proxies_new(&config->trusted_proxies, errors);
     header_edit_check(snapshot, errors);
     redirect_check(snapshot, errors);
-    snapshot->error_pages = error_page_files_new(config, errors);
+    if (!only_judges)
+        snapshot->error_pages = error_page_files_new(config, errors);
     snapshot->access_fields = access_log_configured(&config->log, errors);
     snapshot->sites = xcalloc(config->site_count, sizeof *snapshot->sites);
     snapshot->site_count = config->site_count;
     for (size_t i = 0; i < config->site_count; i++)
         build_site(snapshot, &snapshot->sites[i], &config->sites[i], errors);
-    snapshot->ticket_file = tls_ticket_file_load(&config->sessions, errors);
+    if (!only_judges)
+        snapshot->ticket_file = tls_ticket_file_load(&config->sessions, errors);
     build_bindings(snapshot, keys, errors);
     if (errors->errors > 0) {
         snapshot_free(snapshot);
         return NULL;
     }
     return snapshot;
+}
+
+struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *keys,
+                              struct error_list *errors)
+{
+    return build(config, keys, false, errors);
+}
+
+struct snapshot *snapshot_new_to_judge(struct config *config, struct error_list *errors)
+{
+    return build(config, NULL, true, errors);
 }
 
 void snapshot_free(struct snapshot *snapshot)

@@ -74,7 +74,8 @@ struct snapshot {
     struct error_page_files *error_pages;
     struct trusted_proxies *proxies; /* peers whose word about clients is believed */
     unsigned access_fields;
-    bool is_backend; /* the echo command: shows requests as they came */
+    bool only_judges; /* snapshot_new_to_judge() */
+    bool is_backend;  /* the echo command: shows requests as they came */
 };
 
 /* Loads everything `run` would load; takes the configuration over whatever happens. NULL when
@@ -82,6 +83,9 @@ struct snapshot {
  * goes with them, or NULL (check, explain). */
 struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *keys,
                               struct error_list *errors);
+/* As much of it as decides about clients, for explain: no private key, ticket key or certificate
+ * towards a server is opened, no name looked up. Nothing can be served from it. */
+struct snapshot *snapshot_new_to_judge(struct config *config, struct error_list *errors);
 void snapshot_free(struct snapshot *snapshot); /* NULL is allowed */
 /* Puts other CRLs into use (taken over): verdicts and TLS sessions of those before end. True when
  * their contents differ. The site must have a trust. */

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import copy
 import json
 import os
 import ssl
@@ -13,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 import pki
+import tlsclient
 from proxy import configuration, run, site
 from trust_cases import ALLOWED, Cases
 
@@ -161,3 +163,124 @@ def test_a_crl_whose_signature_is_no_whole_octets_is_read_but_never_believed(tmp
         "revocation": {"crls": [BASICS.text("unused-bits.crl", pem)]}}))
     told = explain(made, BASICS.alice, None, tmp_path)
     assert (told["reason"], told["substatus"]) == ("revocation_offline", 13)
+
+
+# --- nothing that only serving needs is opened
+
+def put(tmp_path, leaf=None, chain=None):
+    (tmp_path / "client.pem").write_text(presented(leaf or BASICS.alice, chain))
+    return str(tmp_path / "client.pem")
+
+
+def no_file(tmp_path, made):
+    return {"key": str(tmp_path / "nowhere.key"), "chain": made["server_certificate"]["chain"]}
+
+
+def another_key(tmp_path, made):
+    return {"key": BASICS.path("root.key"), "chain": made["server_certificate"]["chain"]}
+
+
+def a_pipe(tmp_path, made):
+    os.mkfifo(tmp_path / "pipe")
+    return {"key": str(tmp_path / "pipe"), "chain": str(tmp_path / "pipe")}
+
+
+def a_folder(tmp_path, made):
+    return {"key": str(tmp_path), "chain": str(tmp_path)}
+
+
+def a_locked_file(tmp_path, made):
+    (tmp_path / "x.p12").write_bytes(b"locked")
+    return {"chain": str(tmp_path / "x.p12"), "password_file": str(tmp_path / "nowhere")}
+
+
+@pytest.mark.parametrize("key", [no_file, another_key, a_pipe, a_folder, a_locked_file],
+                         ids=lambda one: one.__name__)
+def test_the_private_key_of_the_server_is_not_opened(key, tmp_path):
+    made = site(BASICS)
+    made["server_certificate"] = key(tmp_path, made)
+    assert explain(configuration(made), BASICS.alice, None, tmp_path)["outcome"] == "allowed"
+    assert run("check", "-c", str(tmp_path / "proxy.yaml")).returncode == 1
+
+
+def test_no_other_secret_and_no_name_is_asked_for_either(tmp_path):
+    made = configuration(site(BASICS, upstream="u", errors={"pages": {"403": "nowhere.html"}}),
+                         sessions={"ticket_keys": str(tmp_path / "nowhere.keys"), "store": 0},
+                         upstreams={"u": {"servers": [{"url": "https://no.such.host.invalid"}],
+                                          "tls": {"certificate": "nowhere.pem",
+                                                  "key": "nowhere.key"}}})
+    assert explain(made, BASICS.alice, None, tmp_path)["outcome"] == "allowed"
+
+
+@pytest.mark.parametrize("which", ["rfc9440", "xfcc", "apache"])
+def test_what_is_said_of_the_server_is_still_shown(which, start, tmp_path):
+    """Headers that name the server's certificate are those that a backend gets."""
+    made = site(BASICS, forward={"identity": [which]})
+    told = explain(configuration(copy.deepcopy(made)), BASICS.alice, None, tmp_path)
+    seen = tlsclient.fetch_json(start(made), "/", identity=BASICS.alice).json()["headers"]
+    for name, value in told["headers"]:
+        if "cipher" not in name.lower() and "protocol" not in name.lower():
+            assert [name, value] in [list(pair) for pair in seen], name
+
+
+# --- without a configuration
+
+def without(tmp_path, leaf, *arguments, chain=None):
+    done = run("explain", "--format", "json", "--certificate", put(tmp_path, leaf, chain),
+               *arguments, cwd=str(tmp_path))
+    told = json.loads(done.stdout) if done.stdout else None
+    return done, told
+
+
+STORES_GIVEN = ["--root", BASICS.path("root.pem"), "--intermediate", BASICS.path("issuing.pem")]
+
+
+def test_stores_alone_are_enough(tmp_path):
+    done, told = without(tmp_path, BASICS.alice, *STORES_GIVEN, chain=[])
+    assert (done.returncode, told["outcome"], done.stderr) == (0, "allowed", "")
+    check_shape(told)
+    done, told = without(tmp_path, BASICS.outsider, *STORES_GIVEN)
+    assert (done.returncode, told["reason"]) == (10, "partial_chain")
+
+
+def test_every_store_may_be_repeated_and_be_a_folder(tmp_path):
+    for name, pem in (("roots", BASICS.outside_root.pem), ("cas", BASICS.outside_issuing.pem)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "one.pem").write_text(pem)
+    more = ["--root", "roots", "--intermediate", "cas"]
+    for leaf in (BASICS.alice, BASICS.outsider):
+        done, told = without(tmp_path, leaf, *STORES_GIVEN, *more, chain=[])
+        assert done.returncode == 0, done.stderr
+    listed = ["--trusted-issuers", BASICS.path("issuing.pem")]
+    assert without(tmp_path, BASICS.outsider, *STORES_GIVEN, *more, *listed)[1]["reason"] == (
+        "issuer_not_listed")
+    refused = ["--disallowed", BASICS.path("outside-issuing.pem")]
+    assert without(tmp_path, BASICS.outsider, *STORES_GIVEN, *more, *refused)[1]["reason"] == (
+        "explicit_distrust")
+    assert without(tmp_path, BASICS.alice, *STORES_GIVEN, *listed, "--trust-mode", "2")[1][
+        "outcome"] == "allowed"
+
+
+def test_crls_without_a_configuration(tmp_path):
+    (tmp_path / "a.crl").write_text(BASICS.issuing.crl([BASICS.alice]))
+    (tmp_path / "b.crl").write_text(BASICS.root.crl())
+    lists = ["--crl", "a.crl", "--crl", "b.crl"]
+    assert without(tmp_path, BASICS.alice, *STORES_GIVEN, *lists)[1]["reason"] == "revoked"
+    other = BASICS.issuing.issue("CN=other")
+    assert without(tmp_path, other, *STORES_GIVEN, *lists)[0].returncode == 0
+
+
+def test_odd_paths_without_a_configuration(tmp_path):
+    for name in ('a "quoted" \\ path', "with: colon, {brace}", "\u00fcml\u00e4ut \U0001f511"):
+        (tmp_path / name).write_text(BASICS.root.pem)
+        done, _ = without(tmp_path, BASICS.alice, "--root", name)
+        assert done.returncode == 0, done.stderr
+
+
+def test_mistakes_without_a_configuration(tmp_path):
+    done, _ = without(tmp_path, BASICS.alice, "--root", "nowhere.pem")
+    assert done.returncode == 1 and "nowhere.pem" in done.stderr
+    done, _ = without(tmp_path, BASICS.alice, "--intermediate", BASICS.path("issuing.pem"))
+    assert done.returncode == 2 and "--root" in done.stderr
+    done, _ = without(tmp_path, BASICS.alice, *STORES_GIVEN, "-c", "proxy.yaml")
+    assert done.returncode == 2
