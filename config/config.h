@@ -206,6 +206,7 @@ struct config_redirect {
 struct config_rewrite { /* canonical prefixes without a slash at the end; text NULL: none */
     struct config_value strip_prefix;
     struct config_value add_prefix;
+    bool redirects_keep; /* redirects: keep; false is map */
 };
 struct config_header_edit {
     struct config_header *set;

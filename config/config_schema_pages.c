@@ -38,6 +38,9 @@ const struct config_word config_redirect_status_words[] = {
     {"301", 301, false}, {"302", 302, false}, {"303", 303, false}, {"307", 307, false},
     {"308", 308, false}, {0}};
 
+static const struct config_word redirects_words[] = {{"map", false, false}, {"keep", true, false},
+                                                     {0}};
+
 static const struct config_key rewrite_rows[] = {
     {.name = "strip_prefix", .type = CONFIG_TEXT, .flags = CONFIG_NULLABLE,
      ROW(config_rewrite, strip_prefix), .fallback = "null", .after = config_prefix_after,
@@ -45,6 +48,11 @@ static const struct config_key rewrite_rows[] = {
     {.name = "add_prefix", .type = CONFIG_TEXT, .flags = CONFIG_NULLABLE,
      ROW(config_rewrite, add_prefix), .fallback = "null", .after = config_prefix_after,
      .doc = "then put before it: /v2 turns /x into /v2/x"},
+    {.name = "redirects", .type = CONFIG_CHOICE, ROW(config_rewrite, redirects_keep),
+     .words = redirects_words, .fallback = "map",
+     .doc = "URLs of the backend's own address, and prefixes, in `Location`, `Content-Location` and "
+            "`Refresh`: map (to what the client can ask for) or keep; "
+            "`reverseRewriteHostInResponseHeaders`"},
 };
 const struct config_table config_rewrite_table = {TABLE(config_rewrite, rewrite_rows)};
 

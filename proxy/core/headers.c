@@ -5,7 +5,7 @@
 #include "core/exchange.h"
 #include "core/header_edit.h"
 #include "core/identity_headers.h"
-#include "core/rewrite.h"
+#include "core/redirect_map.h"
 #include "core/snapshot.h"
 #include "core/tunnel_upgrade.h"
 #include "http/http1_write.h"
@@ -282,23 +282,6 @@ void headers_for_interim(struct exchange *x, const struct http_response *respons
     (void)http_fields_remove(ret_fields, STR("Content-Length"));
 }
 
-static void rewrite_redirects(struct exchange *x)
-{
-    if (!x->is_stripped && x->place->config->rewrite.add_prefix.text == NULL)
-        return;
-    const struct http_field *host = http_fields_find(&x->upstream_fields, STR("Host"));
-    struct http_fields *fields = &x->response.fields;
-    struct rewrite_hosts hosts = {
-        .client = x->uri.form == URI_ABSOLUTE ? x->uri.authority : x->request.host,
-        .upstream = host == NULL ? (struct str){NULL, 0} : host->value,
-    };
-    for (size_t i = 0; i < fields->count; i++) {
-        if (str_equal_icase(fields->items[i].name, STR("Location")))
-            fields->items[i].value = rewrite_location(&x->place->config->rewrite, x->is_stripped,
-                                                      &hosts, fields->items[i].value, &x->arena);
-    }
-}
-
 void headers_for_client(struct exchange *x, const struct http_response *response)
 {
     x->response = *response;
@@ -309,7 +292,7 @@ void headers_for_client(struct exchange *x, const struct http_response *response
         response->body.kind == HTTP_BODY_NONE && response->status >= 200 && response->status != 204;
     if (!keeps_length)
         (void)http_fields_remove(&x->response.fields, STR("Content-Length"));
-    rewrite_redirects(x);
+    redirect_map(x);
     header_edit_response(&x->place->config->response_headers, false, client_is_tls(x->client),
                          &x->arena, &x->response.fields);
     /* RFC 9110 section 6.6.1: a message without a date gets the time it was received. */

@@ -9,10 +9,12 @@ static bool has_prefix(struct str path, struct str prefix, bool is_case_sensitiv
     return path.len == prefix.len || path.ptr[prefix.len] == '/';
 }
 
-/* RFC 3986 section 4.2: "//" begins an authority. */
+/* RFC 3986 section 4.2: "//" begins an authority. Browsers take a backslash for a slash and pass
+ * over tabs. */
 static bool looks_like_authority(struct str path)
 {
-    return str_starts_with(path, STR("//")) || str_starts_with_icase(path, STR("/%2f"));
+    return str_starts_with(path, STR("//")) || str_starts_with(path, STR("/\\")) ||
+           str_starts_with(path, STR("/\t")) || str_starts_with_icase(path, STR("/%2f"));
 }
 
 bool rewrite_path(const struct config_rewrite *config, bool is_case_sensitive, struct str path,
@@ -87,7 +89,10 @@ static struct str rewrite_url(const struct config_rewrite *config, bool is_strip
         return url;
     if (path.len == 0 || path.ptr[0] != '/')
         path = arena_printf(arena, "/%.*s", STR_ARG(path));
-    struct str mapped = map_back(config, is_stripped, path, arena);
+    bool has_prefixes = is_stripped || config->add_prefix.text != NULL;
+    if (is_client && !has_prefixes)
+        return url;
+    struct str mapped = has_prefixes ? map_back(config, is_stripped, path, arena) : path;
     if (is_client)
         return arena_printf(arena, "%.*s%.*s", (int)end, url.ptr, STR_ARG(mapped));
     return looks_like_authority(mapped) ? url : mapped;
@@ -97,11 +102,10 @@ struct str rewrite_location(const struct config_rewrite *config, bool is_strippe
                             const struct rewrite_hosts *hosts, struct str location,
                             struct arena *arena)
 {
-    if (!is_stripped && config->add_prefix.text == NULL)
-        return location;
+    bool has_prefixes = is_stripped || config->add_prefix.text != NULL;
     if (str_starts_with(location, STR("//")))
         return location;
     if (str_starts_with(location, STR("/")))
-        return map_back(config, is_stripped, location, arena);
+        return has_prefixes ? map_back(config, is_stripped, location, arena) : location;
     return rewrite_url(config, is_stripped, hosts, location, arena);
 }

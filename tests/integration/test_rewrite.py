@@ -9,6 +9,7 @@ import pytest
 
 import proxy as proxy_module
 import tlsclient
+from events import eventually
 from proxy import site
 
 BOTH = ["https://127.0.0.1:0", "http://127.0.0.1:0"]
@@ -192,14 +193,74 @@ def test_redirects_of_the_backend_are_mapped_back(start, basics, backend, sent, 
     assert location(answer) == (302, expected)
 
 
-def test_without_a_rewrite_redirects_are_not_touched(start, basics, backend):
+def sends(backend, name, value):
     @backend.on("/go")
     def _(exchange):
-        exchange.reply(302, b"", [("Location", backend.url + "/x")])
+        exchange.reply(302, b"", [(name, value.replace("BACKEND", backend.url[len("http://"):]))])
 
-    proxy = start(site(basics, upstream=backend.url))
+
+@pytest.mark.parametrize("sent, expected", [
+    ("http://BACKEND/x?y#z", "/x?y#z"), ("HTTP://BACKEND", "/"), ("http://BACKEND?q", "/?q"),
+    ("https://BACKEND/x", "https://BACKEND/x"), ("http://BACKEND.a.test/", None),
+    ("http://BACKEND@a.test/", None), ("http://a@BACKEND/", None), ("http://BACKEND1/", None),
+    ("http://127.0.0.1/x", None), ("http://BACKEND//a.test/x", None), ("//BACKEND/x", None),
+    ("http://server.test/x", None), ("/x", None), ("x", None), ("ftp://BACKEND/", None)])
+@pytest.mark.parametrize("host", ["keep", "upstream"])
+def test_the_backends_own_address_becomes_the_proxys(start, basics, backend, sent, expected, host):
+    if host == "upstream" and sent.startswith("https://BACKEND"):
+        expected = "/x"  # the name that it was sent, whatever the scheme
+    sends(backend, "Location", sent)
+    proxy = start(site(basics, upstream=backend.url, forward={"host": host}))
     answer = tlsclient.fetch(proxy, "/go", identity=basics.alice)
-    assert location(answer) == (302, backend.url + "/x")
+    own = backend.url[len("http://"):]
+    assert location(answer) == (302, (expected or sent).replace("BACKEND", own))
+
+
+def test_any_server_of_the_group_is_the_backend(start, basics, backend):
+    """By the name of the configuration or its address; the default port needs no words."""
+    servers = [{"url": backend.url}, {"url": "http://127.0.0.1:80", "weight": 1},
+               {"url": "https://other.invalid"}, {"url": "http://localhost:81"}]
+    proxy = start(site(basics, upstream="group"),
+                  upstreams={"group": {"servers": servers, "tls": {"verify": False}}})
+    for sent, expected in [("http://127.0.0.1/x", "/x"), ("http://127.0.0.1:80/x", "/x"),
+                           ("https://OTHER.invalid/x", "/x"), ("https://other.invalid:443", "/"),
+                           ("http://localhost:81/x", "/x"), ("http://127.0.0.1:81/x", "/x"),
+                           ("http://127.0.0.1:82/x", "http://127.0.0.1:82/x"),
+                           ("http://other.invalid/x", "http://other.invalid/x")]:
+        sends(backend, "Location", sent)
+
+        def answered(sent=sent):
+            answer = tlsclient.fetch(proxy, "/go", identity=basics.alice)
+            return answer.status == 302 and (sent, answer.header("location"))
+
+        # Of the four servers one is there.
+        assert eventually(answered) == (sent, expected)
+
+
+@pytest.mark.parametrize("name, sent, expected", [
+    ("Content-Location", "http://BACKEND/x", "/api/x"), ("Content-Location", "/x", "/api/x"),
+    ("content-location", "https://a.test/x", "https://a.test/x"),
+    ("Refresh", "5; url=http://BACKEND/x", "5; url=/api/x"), ("Refresh", "5", "5"),
+    ("Refresh", "0;URL='http://BACKEND/x'", "0;URL='/api/x'"),
+    ("Refresh", '0; url="/x"; more', '0; url="/api/x"; more'), ("Refresh", "0; url=", "0; url="),
+    ("Refresh", "0; url=\"", "0; url=\""), ("Refresh", "0; x=http://BACKEND/", None)])
+def test_other_fields_that_send_the_client_somewhere(start, basics, backend, name, sent, expected):
+    sends(backend, name, sent)
+    proxy = start(site(basics, upstream=backend.url, rewrite={"strip_prefix": "/api"}))
+    answer = tlsclient.fetch(proxy, "/api/go", identity=basics.alice)
+    own = backend.url[len("http://"):]
+    assert answer.header(name) == (expected or sent).replace("BACKEND", own)
+
+
+@pytest.mark.parametrize("name", ["Location", "Content-Location", "Refresh"])
+def test_the_mapping_can_be_switched_off(start, basics, backend, name):
+    sends(backend, name, "http://BACKEND/x")
+    locations = [{"path": "/open", "rewrite": {"strip_prefix": "/open"}}]
+    proxy = start(site(basics, upstream=backend.url, rewrite={"redirects": "keep"},
+                       locations=locations))
+    for path in ("/go", "/open/go"):
+        answer = tlsclient.fetch(proxy, path, identity=basics.alice)
+        assert answer.header(name) == backend.url + "/x"
 
 
 # headers

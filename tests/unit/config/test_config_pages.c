@@ -42,6 +42,8 @@ START_TEST(takes_what_is_meant)
         "redirect_status: 301\n    redirect: /x",
         "rewrite: {strip_prefix: /api, add_prefix: /v2/x}",
         "rewrite: {strip_prefix: null}",
+        "rewrite: {redirects: keep}",
+        "rewrite: {redirects: map, strip_prefix: /api}",
         "errors: {mode: detailed, pages: {'403': a.html, '403.16': b.html, 500.0: c}}",
         "request_headers: {set: {X-A: '{user} {request_id}'}, add: {Cookie: a=1}, remove: "
         "[Accept]}",
@@ -84,6 +86,7 @@ START_TEST(refuses_what_would_be_ambiguous_or_unsafe)
         "redirect: \"https://www.example.test/\\r\\nX: y\"",
         "redirect_status: 300",
         "redirect_status: 304",
+        "rewrite: {redirects: off}",
         "rewrite: {strip_prefix: api}",
         "rewrite: {strip_prefix: /}",
         "rewrite: {strip_prefix: /a/../b}",

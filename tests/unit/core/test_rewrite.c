@@ -109,6 +109,14 @@ START_TEST(maps_redirects_of_the_backend_back)
         {{"/api", "/v2"}, true, "/v2/x", "/api/x"},
         {{"/api", "/v2"}, true, "/v2", "/api"},
         {{"/api", "/v2"}, true, "/x", "/x"},
+        /* Without prefixes the host alone is mapped. */
+        {{"", ""}, false, "http://10.0.0.1:80/x?y#z", "/x?y#z"},
+        {{"", ""}, false, "http://10.0.0.1:80", "/"},
+        {{"", ""}, false, "http://10.0.0.1:80?q", "/?q"},
+        {{"", ""}, false, "http://www.test:8443", "http://www.test:8443"},
+        {{"", ""}, false, "http://10.0.0.1:80//evil.test", "http://10.0.0.1:80//evil.test"},
+        {{"", ""}, false, "http://10.0.0.1:80/\\evil.test", "http://10.0.0.1:80/\\evil.test"},
+        {{"", ""}, false, "http://10.0.0.1:80/\t/evil.test", "http://10.0.0.1:80/\t/evil.test"},
         /* A host must not come out of a path. */
         {{"", "/v2"}, false, "/v2//evil.test", "/v2//evil.test"},
         {{"", "/v2"}, false, "http://10.0.0.1:80//evil.test", "http://10.0.0.1:80//evil.test"},
