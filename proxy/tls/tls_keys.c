@@ -239,31 +239,32 @@ enum tls_alert tls_record_length(const unsigned char header[TLS_RECORD_HEADER], 
     if (header[0] != TLS_APPLICATION_DATA) {
         return TLS_ALERT_UNEXPECTED_MESSAGE;
     }
-    if (header[1] != 3 || header[2] != 3) {
-        return TLS_ALERT_DECODE_ERROR; /* section 5.2: always 0x0303 */
+    if (header[1] != 3 || header[2] != 3) { /* section 5.2: always 0x0303; as OpenSSL says it */
+        return header[1] != 3 ? TLS_ALERT_PROTOCOL_VERSION : TLS_ALERT_DECODE_ERROR;
     }
     if (len > TLS_SEALED_MAX) {
         return TLS_ALERT_RECORD_OVERFLOW; /* section 5.2 */
     }
-    if (len < TLS_RECORD_TAG) {
+    if (len <= TLS_RECORD_TAG) {
         return TLS_ALERT_BAD_RECORD_MAC; /* section 5.2: nothing that could be decrypted */
     }
     *ret_len = len;
     return TLS_ALERT_NONE;
 }
 
-/* RFC 8446 section 5.4: the type is the last octet that is not zero. */
+/* RFC 8446 section 5.4: the type is the last octet that is not zero. How much padding there may be
+ * is not checked beyond the length of the record, as OpenSSL does not: it is nothing but zeros. */
 static enum tls_alert take_type(const unsigned char *inner, size_t len, uint8_t *ret_type,
                                 size_t *ret_len)
 {
-    if (len > TLS_INNER_MAX) {
-        return TLS_ALERT_RECORD_OVERFLOW;
-    }
     while (len > 0 && inner[len - 1] == 0) {
         len--;
     }
     if (len == 0) {
         return TLS_ALERT_UNEXPECTED_MESSAGE;
+    }
+    if (len - 1 > TLS_FRAGMENT_MAX) {
+        return TLS_ALERT_RECORD_OVERFLOW;
     }
     *ret_type = inner[len - 1];
     *ret_len = len - 1;

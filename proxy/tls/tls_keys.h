@@ -22,7 +22,6 @@
 #define TLS_RECORD_TAG      ((size_t)16)
 #define TLS_FRAGMENT_MAX    ((size_t)16384)          /* RFC 8446 section 5.1 */
 #define TLS_SEALED_MAX      (TLS_FRAGMENT_MAX + 256) /* section 5.2: what `length` may say */
-#define TLS_INNER_MAX       (TLS_FRAGMENT_MAX + 1)   /* section 5.4: content, type and padding */
 #define TLS_RECORD_MAX      (TLS_RECORD_HEADER + TLS_SEALED_MAX)
 #define TLS_RECORD_OVERHEAD (TLS_RECORD_HEADER + 1 + TLS_RECORD_TAG) /* of what is sealed here */
 #define TLS_SECRET_MAX      48
@@ -44,6 +43,7 @@ enum tls_alert { /* RFC 8446 section 6 and appendix B.2: those that are used her
                  TLS_ALERT_RECORD_OVERFLOW = 22,
                  TLS_ALERT_ILLEGAL_PARAMETER = 47,
                  TLS_ALERT_DECODE_ERROR = 50,
+                 TLS_ALERT_PROTOCOL_VERSION = 70,
                  TLS_ALERT_INTERNAL_ERROR = 80,
                  TLS_ALERT_USER_CANCELED = 90,
 };

@@ -14,16 +14,19 @@
 #include "base/mem.h"
 #include "tls/tls_private.h"
 
-/* Records in a row that bring no data, before the peer is taken for one that wants to keep us busy.
- */
-#define QUIET_MAX 32
+/* In a row, before the peer is taken for one that wants to keep us busy: records without content,
+ * and warnings. Both as OpenSSL has them. */
+enum { EMPTY_MAX = 32, WARNINGS_MAX = 4 };
+/* RFC 8446 section 5.5: a peer that was asked for a KeyUpdate and goes on under the old key is cut
+ * off well before AES-GCM is worn out: 2^24 records, when it is asked at 2^22. */
+enum { PATIENCE = 4 };
 /* As many as a bulk buffer holds, twice: tiny ones must not hold up everybody else. */
 #define RECORDS_PER_READ (2 * BUF_BULK_SIZE / TLS_FRAGMENT_MAX)
 
-#define MESSAGE_KEY_UPDATE 24 /* RFC 8446 section 4.6.3: the type, a length of 1, the request */
-enum { KEY_UPDATE_SIZE = 5, KEY_UPDATE_REQUEST = 4 };
+/* RFC 8446 sections 4 and 4.6.3: the type, a length of 1, the request */
+enum { MESSAGE_KEY_UPDATE = 24, MESSAGE_HEADER = 4, KEY_UPDATE_REQUEST = 4 };
 /* Room for a key update in front of any record. */
-#define UPDATE_RECORD_SIZE (KEY_UPDATE_SIZE + TLS_RECORD_OVERHEAD)
+#define UPDATE_RECORD_SIZE (TLS_KEY_UPDATE_SIZE + TLS_RECORD_OVERHEAD)
 
 /* ---- output ------------------------------------------------------------------------------- */
 
@@ -73,7 +76,7 @@ static bool update_if_due(struct tls_connection *connection)
     if (!asks && !lean->owes_update && lean->out.sequence < lean->update_after) {
         return true;
     }
-    const unsigned char message[KEY_UPDATE_SIZE] = {MESSAGE_KEY_UPDATE, 0, 0, 1, asks};
+    const unsigned char message[TLS_KEY_UPDATE_SIZE] = {MESSAGE_KEY_UPDATE, 0, 0, 1, asks};
     if (!append(connection, TLS_HANDSHAKE, message, sizeof message) ||
         !tls_keys_update(&lean->out)) {
         return false;
@@ -243,45 +246,76 @@ static enum transport_result receive(struct transport *transport, size_t size)
     return tls_transport_broken(transport, strerrordesc_np(errno));
 }
 
-/* RFC 8446 section 6 */
+/* RFC 8446 section 6; what is no alert gets the answer of OpenSSL. */
 static enum transport_result take_alert(struct transport *transport, const unsigned char *message,
                                         size_t len)
 {
     struct tls_connection *connection = transport->tls_connection;
     if (len != 2) {
-        return fail(transport, len == 0 ? TLS_ALERT_UNEXPECTED_MESSAGE : TLS_ALERT_DECODE_ERROR);
+        return fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE);
     }
     if (message[1] == TLS_ALERT_CLOSE_NOTIFY) { /* 6.1: what follows is to be ignored */
+        if (connection->lean->message_len > 0) {
+            return tls_transport_broken(transport, "closed within a message");
+        }
         connection->has_goodbye = true;
         return tls_transport_ended(transport);
     }
     if (message[1] == TLS_ALERT_USER_CANCELED) { /* 6.1: a close_notify follows */
-        return TRANSPORT_OK;
+        bool is_too_much = connection->lean->warnings++ >= WARNINGS_MAX;
+        return is_too_much ? fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE) : TRANSPORT_OK;
     }
     return end_fatally(transport, "the peer sent an alert: ", message[1]);
 }
 
-/* RFC 8446 section 4.6.3. Section 5.1: it ends its record, since what follows has another key; that
- * it also begins it is asked for here, as everybody does. */
-static enum transport_result take_key_update(struct transport *transport,
-                                             const unsigned char *message, size_t len)
+/* RFC 8446 section 4.6.3. has_more: its record goes on, though what follows has another key
+ * (section 5.1). */
+static enum transport_result take_key_update(struct transport *transport, bool has_more)
 {
     struct tls_lean *lean = ((struct tls_connection *)transport->tls_connection)->lean;
-    if (len != KEY_UPDATE_SIZE || message[0] != MESSAGE_KEY_UPDATE) {
+    bool is_empty = lean->message_len == MESSAGE_HEADER;
+    unsigned char request = lean->message[KEY_UPDATE_REQUEST];
+    lean->message_len = 0;
+    if (has_more) {
         return fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE);
     }
-    if (message[1] != 0 || message[2] != 0 || message[3] != 1) {
-        return fail(transport, TLS_ALERT_DECODE_ERROR);
-    }
-    if (message[KEY_UPDATE_REQUEST] > 1) {
-        return fail(transport, TLS_ALERT_ILLEGAL_PARAMETER);
+    if (is_empty || request > 1) {
+        return fail(transport, is_empty ? TLS_ALERT_DECODE_ERROR : TLS_ALERT_ILLEGAL_PARAMETER);
     }
     if (!tls_keys_update(&lean->in)) {
         return fail(transport, TLS_ALERT_INTERNAL_ERROR);
     }
-    lean->owes_update = lean->owes_update || message[KEY_UPDATE_REQUEST] == 1;
+    lean->owes_update = lean->owes_update || request == 1;
     lean->awaits_update = false;
     return TRANSPORT_OK;
+}
+
+/* A message may be spread over records (RFC 8446 section 5.1). There is one kind that may come. */
+static enum transport_result take_handshake(struct transport *transport, const unsigned char *bytes,
+                                            size_t len)
+{
+    struct tls_lean *lean = ((struct tls_connection *)transport->tls_connection)->lean;
+    size_t taken = 0;
+    while (taken < len && lean->message_len < MESSAGE_HEADER) {
+        lean->message[lean->message_len++] = bytes[taken++];
+    }
+    if (lean->message_len < MESSAGE_HEADER) {
+        return len == 0 ? fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE) : TRANSPORT_OK;
+    }
+    const unsigned char *message = lean->message;
+    if (message[0] != MESSAGE_KEY_UPDATE) {
+        return fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE);
+    }
+    if (message[1] != 0 || message[2] != 0 || message[3] > 1) {
+        return fail(transport, TLS_ALERT_ILLEGAL_PARAMETER);
+    }
+    if (message[3] == 1) {
+        if (taken == len) {
+            return len == 0 ? fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE) : TRANSPORT_OK;
+        }
+        lean->message[lean->message_len++] = bytes[taken++];
+    }
+    return take_key_update(transport, taken < len);
 }
 
 static size_t take_plain(struct tls_connection *connection, char *bytes, size_t size)
@@ -294,6 +328,19 @@ static size_t take_plain(struct tls_connection *connection, char *bytes, size_t 
     return len;
 }
 
+/* RFC 8446 section 5.1: nothing else between the records of a message; OpenSSL lets alerts pass
+ * once its header is there. And nothing without end that brings nothing. */
+static bool may_come(struct tls_lean *lean, uint8_t type, size_t len)
+{
+    bool is_alert_behind_header = type == TLS_ALERT && lean->message_len >= MESSAGE_HEADER;
+    lean->empty = len > 0 ? 0 : lean->empty + 1;
+    if (type != TLS_ALERT && len > 0) {
+        lean->warnings = 0;
+    }
+    return lean->empty <= EMPTY_MAX &&
+           (lean->message_len == 0 || type == TLS_HANDSHAKE || is_alert_behind_header);
+}
+
 /* What was opened at `plain`, which is bytes or lies in the input. */
 static enum transport_result take_content(struct transport *transport, uint8_t type,
                                           unsigned char *plain, size_t plain_len, char *bytes,
@@ -301,8 +348,7 @@ static enum transport_result take_content(struct transport *transport, uint8_t t
 {
     struct tls_connection *connection = transport->tls_connection;
     struct tls_lean *lean = connection->lean;
-    lean->quiet = type == TLS_APPLICATION_DATA && plain_len > 0 ? 0 : lean->quiet + 1;
-    if (lean->quiet > QUIET_MAX) {
+    if (!may_come(lean, type, plain_len)) {
         return fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE);
     }
     switch (type) {
@@ -318,10 +364,16 @@ static enum transport_result take_content(struct transport *transport, uint8_t t
     case TLS_ALERT:
         return take_alert(transport, plain, plain_len);
     case TLS_HANDSHAKE:
-        return take_key_update(transport, plain, plain_len);
+        return take_handshake(transport, plain, plain_len);
     default:
         return fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE); /* section 5 */
     }
+}
+
+/* The peer has been asked for a new key, and sends on and on under this one. */
+static bool is_worn_out(const struct tls_lean *lean)
+{
+    return lean->awaits_update && lean->in.sequence >= PATIENCE * lean->update_after;
 }
 
 /* Takes the whole record in front: to bytes if it fits there, with its type and padding. */
@@ -338,6 +390,9 @@ static enum transport_result take_record(struct transport *transport, char *byte
     enum tls_alert alert = tls_record_length(header, &len);
     if (alert != TLS_ALERT_NONE) {
         return fail(transport, alert);
+    }
+    if (is_worn_out(connection->lean)) {
+        return fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE);
     }
     unsigned char *plain = len - TLS_RECORD_TAG <= size ? (unsigned char *)bytes : body;
     alert = tls_keys_open(&connection->lean->in, header, body, len, plain, &type, &plain_len);
@@ -374,6 +429,19 @@ static enum transport_result read_some(struct transport *transport, char *bytes,
     return result;
 }
 
+/* A peer that only sends has to be asked for a new key as well. */
+static void ask_for_update(struct tls_connection *connection)
+{
+    struct tls_lean *lean = connection->lean;
+    if (lean->in.sequence < lean->update_after || lean->awaits_update || lean->said_goodbye ||
+        make_room(&connection->bio, 1, false) == 0) {
+        return;
+    }
+    if (update_if_due(connection)) {
+        (void)tls_bio_flush(&connection->bio);
+    }
+}
+
 static enum transport_result lean_read(struct transport *transport, char *bytes, size_t size,
                                        size_t *ret_len)
 {
@@ -391,6 +459,9 @@ static enum transport_result lean_read(struct transport *transport, char *bytes,
     if (connection->bio.in != NULL && buf_len(connection->bio.in) == 0 &&
         connection->lean->plain_len == 0) {
         release_input(&connection->bio);
+    }
+    if (!connection->is_broken) {
+        ask_for_update(connection);
     }
     if (total == 0) {
         return result == TRANSPORT_OK ? TRANSPORT_AGAIN : result;

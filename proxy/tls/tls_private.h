@@ -94,12 +94,17 @@ struct tls_notes {
     bool has_answered;           /* application data was written */
 };
 
+enum { TLS_KEY_UPDATE_SIZE = 5 }; /* RFC 8446 section 4.6.3: header and request */
+
 struct tls_lean { /* a connection without SSL (tls_lean.c) */
     struct tls_keys in, out;
     uint64_t update_after; /* records under one key */
     size_t plain_start;    /* in bio.in: opened where it lay, and not yet taken */
     size_t plain_len;
-    unsigned quiet;     /* records in a row that brought no data */
+    unsigned empty;                             /* records in a row without content */
+    unsigned warnings;                          /* user_canceled in a row */
+    unsigned char message[TLS_KEY_UPDATE_SIZE]; /* a handshake message, so far */
+    size_t message_len;
     bool owes_update;   /* the peer asked for a KeyUpdate */
     bool awaits_update; /* we did */
     bool said_goodbye;  /* close_notify was sent */

@@ -252,12 +252,13 @@ START_TEST(a_header_that_must_not_be_is_refused)
         {{'G', 'E', 'T', ' ', '/'}, TLS_ALERT_UNEXPECTED_MESSAGE},
         {{23, 3, 1, 0, 64}, TLS_ALERT_DECODE_ERROR},
         {{23, 3, 4, 0, 64}, TLS_ALERT_DECODE_ERROR},
-        {{23, 2, 3, 0, 64}, TLS_ALERT_DECODE_ERROR},
+        {{23, 2, 3, 0, 64}, TLS_ALERT_PROTOCOL_VERSION},
         {{23, 3, 3, 0x41, 1}, TLS_ALERT_RECORD_OVERFLOW}, /* 2^14 + 257 */
         {{23, 3, 3, 0xff, 0xff}, TLS_ALERT_RECORD_OVERFLOW},
         {{23, 3, 3, 0, 0}, TLS_ALERT_BAD_RECORD_MAC},
         {{23, 3, 3, 0, 15}, TLS_ALERT_BAD_RECORD_MAC},
-        {{23, 3, 3, 0, 16}, TLS_ALERT_NONE},
+        {{23, 3, 3, 0, 16}, TLS_ALERT_BAD_RECORD_MAC},
+        {{23, 3, 3, 0, 17}, TLS_ALERT_NONE},
         {{23, 3, 3, 0x41, 0}, TLS_ALERT_NONE}, /* 2^14 + 256 */
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
@@ -315,9 +316,10 @@ START_TEST(content_type_and_padding_are_read_as_they_must_be)
         {0, 23, 16384, TLS_ALERT_NONE},
         {16384, 23, 0, TLS_ALERT_NONE},
         {16383, 23, 1, TLS_ALERT_NONE},
-        {16384, 23, 1, TLS_ALERT_RECORD_OVERFLOW},
+        {16384, 23, MOST - 16385, TLS_ALERT_NONE}, /* more padding than 2^14 + 1 leaves room for */
+        {0, 23, MOST - 1, TLS_ALERT_NONE},
         {16385, 23, 0, TLS_ALERT_RECORD_OVERFLOW},
-        {0, 23, 16385, TLS_ALERT_RECORD_OVERFLOW},
+        {16385, 23, 1, TLS_ALERT_RECORD_OVERFLOW},
         {MOST - 1, 23, 0, TLS_ALERT_RECORD_OVERFLOW},
         {0, 0, 0, TLS_ALERT_UNEXPECTED_MESSAGE},
         {0, 0, 40, TLS_ALERT_UNEXPECTED_MESSAGE},
@@ -351,7 +353,7 @@ START_TEST(content_type_and_padding_are_read_as_they_must_be)
         size_t len;
         size_t record_len = seal_inner(IDS[id], NULL, 0, record);
         ck_assert_int_eq(open_record(&keys, record, record_len, plain, &type, &len),
-                         TLS_ALERT_UNEXPECTED_MESSAGE);
+                         TLS_ALERT_BAD_RECORD_MAC);
         tls_keys_clear(&keys);
     }
 }

@@ -87,15 +87,15 @@ START_TEST(what_must_not_come_is_answered_with_its_alert)
         {TLS_CHANGE_CIPHER_SPEC, TLS_ALERT_UNEXPECTED_MESSAGE, 1, {1}},
         {99, TLS_ALERT_UNEXPECTED_MESSAGE, 1, {1}},
         {TLS_ALERT, TLS_ALERT_UNEXPECTED_MESSAGE, 0, {0}},
-        {TLS_ALERT, TLS_ALERT_DECODE_ERROR, 1, {1}},
-        {TLS_ALERT, TLS_ALERT_DECODE_ERROR, 3, {1, 0, 0}},
+        {TLS_ALERT, TLS_ALERT_UNEXPECTED_MESSAGE, 1, {1}},
+        {TLS_ALERT, TLS_ALERT_UNEXPECTED_MESSAGE, 3, {1, 0, 0}},
         {TLS_HANDSHAKE, TLS_ALERT_UNEXPECTED_MESSAGE, 0, {0}},
-        {TLS_HANDSHAKE, TLS_ALERT_UNEXPECTED_MESSAGE, 4, {24, 0, 0, 1}},
+        {TLS_HANDSHAKE, TLS_ALERT_DECODE_ERROR, 4, {24, 0, 0, 0}},
         {TLS_HANDSHAKE, TLS_ALERT_UNEXPECTED_MESSAGE, 5, {1, 0, 0, 1, 0}},
         {TLS_HANDSHAKE, TLS_ALERT_UNEXPECTED_MESSAGE, 5, {4, 0, 0, 1, 0}},
         {TLS_HANDSHAKE, TLS_ALERT_UNEXPECTED_MESSAGE, 5, {20, 0, 0, 1, 0}},
         {TLS_HANDSHAKE, TLS_ALERT_UNEXPECTED_MESSAGE, 6, {24, 0, 0, 1, 0, 24}},
-        {TLS_HANDSHAKE, TLS_ALERT_DECODE_ERROR, 5, {24, 0, 0, 2, 0}},
+        {TLS_HANDSHAKE, TLS_ALERT_ILLEGAL_PARAMETER, 5, {24, 0, 0, 2, 0}},
         {TLS_HANDSHAKE, TLS_ALERT_ILLEGAL_PARAMETER, 5, {24, 0, 0, 1, 2}},
     };
     for (size_t i = 0; i < sizeof ROWS / sizeof ROWS[0]; i++) {
@@ -139,16 +139,18 @@ START_TEST(records_that_bring_nothing_are_bounded)
         enum tls_content type;
         size_t len;
         unsigned char bytes[2];
-    } ROWS[] = {{TLS_APPLICATION_DATA, 0, {0}}, {TLS_ALERT, 2, {1, TLS_ALERT_USER_CANCELED}}};
+        int allowed;
+    } ROWS[] = {{TLS_APPLICATION_DATA, 0, {0}, 32},
+                {TLS_ALERT, 2, {1, TLS_ALERT_USER_CANCELED}, 4}};
     for (size_t i = 0; i < 2; i++) {
         struct forger forger;
         forger_open(&forger);
-        for (int j = 0; j < 32; j++) {
+        for (int j = 0; j < ROWS[i].allowed; j++) {
             forger_send(&forger, ROWS[i].type, ROWS[i].bytes, ROWS[i].len);
         }
         forger_send(&forger, TLS_APPLICATION_DATA, "x", 1);
         ck_assert_int_eq(forger.link.received[forger.link.received_len - 1], 'x');
-        for (int j = 0; j < 33; j++) {
+        for (int j = 0; j <= ROWS[i].allowed; j++) {
             ck_assert_int_ne(forger.link.last, TRANSPORT_ERROR);
             forger_send(&forger, ROWS[i].type, ROWS[i].bytes, ROWS[i].len);
         }
@@ -278,6 +280,31 @@ START_TEST(a_key_is_replaced_before_it_has_seen_too_much)
 }
 END_TEST
 
+/* RFC 8446 section 5.5: a client that only sends is asked for a new key, too, and one that does not
+ * heed it is cut off before the key is worn out. */
+START_TEST(a_peer_that_keeps_its_key_is_cut_off)
+{
+    struct forger forger;
+    forger_open(&forger);
+    struct tls_lean *lean = ((struct tls_connection *)forger.link.server.tls_connection)->lean;
+    lean->update_after = 8;
+    while (lean->in.sequence < 8) {
+        ck_assert(!lean->awaits_update);
+        forger_send(&forger, TLS_APPLICATION_DATA, "x", 1);
+    }
+    ck_assert(lean->awaits_update);
+    while (lean->in.sequence < 32) {
+        forger_send(&forger, TLS_APPLICATION_DATA, "x", 1);
+        ck_assert_int_ne(forger.link.last, TRANSPORT_ERROR);
+    }
+    forger_send(&forger, TLS_APPLICATION_DATA, "x", 1);
+    expect_refused(&forger, TLS_ALERT_UNEXPECTED_MESSAGE);
+    forger_close(&forger);
+    SSL_SESSION_free(session);
+    session = NULL;
+}
+END_TEST
+
 /* A client that does not read: nothing is lost, and what waits is bounded. */
 START_TEST(a_full_socket_is_waited_for)
 {
@@ -338,6 +365,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, a_goodbye_is_told_from_a_cut);
     tcase_add_test(tcase, a_goodbye_waits_for_a_full_socket);
     tcase_add_test(tcase, a_key_is_replaced_before_it_has_seen_too_much);
+    tcase_add_test(tcase, a_peer_that_keeps_its_key_is_cut_off);
     tcase_add_test(tcase, a_full_socket_is_waited_for);
     suite_add_tcase(suite, tcase);
     return suite;
