@@ -150,8 +150,11 @@ static void on_step(evutil_socket_t fd, short what, void *arg)
 
 static void on_stop(struct master *master, const char *name)
 {
-    if (master->stop < STOP_KILL)
-        master->stop++;
+    if (!stop_level_raise(&master->stop, &master->stop_at_ms, clock_monotonic_ms())) {
+        log_info("master.signal",
+                 "signal=%s ignored=yes reason=\"less than a second after the last\"", name);
+        return;
+    }
     log_notice("master.stopping", "signal=%s how=%s", name,
                master->stop == STOP_DRAIN ? "drain" : "now");
     if (master->stop == STOP_DRAIN)

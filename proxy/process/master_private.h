@@ -11,15 +11,9 @@
 #include "process/master.h"
 #include "process/release.h"
 #include "process/shm.h"
+#include "process/stop_level.h"
 
 #define MASTER_SIGNALS 6
-
-enum stop_level {
-    STOP_NONE,
-    STOP_DRAIN, /* first TERM, QUIT or INT: timeouts.stop runs */
-    STOP_NOW,   /* second: half a second for the logs */
-    STOP_KILL,  /* third */
-};
 
 struct master {
     const struct master_parts *parts;
@@ -42,6 +36,7 @@ struct master {
     unsigned slots;
     unsigned next_number;
     enum stop_level stop;
+    uint64_t stop_at_ms; /* when it was last raised by a signal */
     bool is_reload_wanted;
     bool is_hold_logged;
     enum master_exit exit_code;

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import datetime
 import os
 import re
 import signal
@@ -256,10 +257,45 @@ def test_second_signal_stops_at_once(start, basics, backend, second):
         workers = proxy.workers()
         proxy.signal(signal.SIGTERM)
         proxy.event("master.stopping", start=begin)  # two that are pending would be one
-        proxy.signal(second)
+        while not proxy.errors.wait(lambda one: "how=now" in one, start=begin, deadline=0.1):
+            assert proxy.process.poll() is None
+            proxy.signal(second)  # counts from a second after the first on
         proxy.wait()
         wait_gone(workers)
     gate.set()
+
+
+def test_the_two_signals_of_timeout_are_one_wish(start, basics, backend):
+    """timeout(1) sends TERM to the process and then to its group, with nothing in between."""
+    gate, arrived = threading.Event(), threading.Event()
+
+    @backend.on("/long")
+    def _(exchange):
+        arrived.set()
+        gate.wait(DEADLINE)
+        exchange.reply(body=b"done")
+
+    proxy = start(site(basics, upstream=backend.url))
+    with tlsclient.connect(proxy, basics.alice) as client:
+        client.send(tlsclient.build(target="/long"))
+        assert arrived.wait(DEADLINE)
+        proxy.signal(signal.SIGTERM)
+        proxy.event("master.stopping")
+        proxy.signal(signal.SIGTERM)
+        ignored = proxy.errors.wait(lambda one: "master.signal" in one or "how=now" in one)
+        first = proxy.event("master.stopping")
+        apart = stamp(ignored) - stamp(first)
+        if not 0.9 < apart < 1.1:  # the machine was that busy
+            assert ("how=now" in ignored) == (apart > 1)
+        gate.set()
+        if "how=now" not in ignored:
+            assert client.read_response().body == b"done"
+    assert proxy.wait() == 0
+
+
+def stamp(line):
+    """The time of a line of the error log, in seconds."""
+    return datetime.datetime.fromisoformat(line.split(" ")[0].replace("Z", "+00:00")).timestamp()
 
 
 def test_stop_has_a_deadline(start, basics, backend):
