@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "config/config_check.h"
 #include "config/config_decode.h"
+#include "config/config_private.h"
 #include "config/config_site.h"
 #include "config/config_yaml.h"
 
@@ -46,6 +47,12 @@ void config_free(struct config *config)
     free(storage);
     free(config->file);
     free(config);
+}
+
+yaml_document_t *config_document(const struct config *config)
+{
+    struct storage *storage = config->storage;
+    return storage != NULL && storage->has_document ? &storage->document : NULL;
 }
 
 static uint64_t hash_source(const char *bytes, size_t len)

@@ -226,3 +226,36 @@ enum cert_map_source cert_map_source_digest(const struct config_value *certifica
     ERR_clear_error();
     return source;
 }
+
+static void take_in_place(struct str text, struct cert ***certs, size_t *count)
+{
+    bool is_pem = memmem(text.ptr, text.len, "-----BEGIN", 10) != NULL;
+    X509 *x509 = is_pem && !take_armour_off(&text) ? NULL : decode_base64(text);
+    struct cert *cert = x509 == NULL ? NULL : cert_from_x509(x509);
+    X509_free(x509);
+    if (cert == NULL)
+        return;
+    *certs = xreallocarray(*certs, *count + 1, sizeof **certs);
+    (*certs)[(*count)++] = cert;
+}
+
+static void take_file(const char *path, struct cert ***certs, size_t *count)
+{
+    const char *problem = NULL;
+    char *bytes = xmalloc(CERTIFICATE_FILE_MAX);
+    size_t len = 0;
+    if (cert_map_read_file(path, bytes, CERTIFICATE_FILE_MAX, &len) == 0)
+        (void)!cert_list_read(bytes, len, NULL, certs, count, &problem);
+    free(bytes);
+}
+
+void cert_map_source_certificates(const struct config_value *certificate, struct cert ***certs,
+                                  size_t *count)
+{
+    struct str text = str_of(certificate->text);
+    if (config_certificate_is_inline(text) && !str_starts_with(text, STR("sha256:")))
+        take_in_place(text, certs, count);
+    else if (text.len > 0 && !str_starts_with(text, STR("sha256:")))
+        take_file(certificate->text, certs, count);
+    ERR_clear_error();
+}

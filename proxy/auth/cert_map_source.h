@@ -1,7 +1,7 @@
 /* cert_map_source.h - the certificate of a one-to-one mapping, in each of its spellings.
  *
  * A file (PEM or DER; the first certificate counts), base64 DER in place as IIS has it, or
- * sha256:HEX. Private to the mapping files.
+ * sha256:HEX. For the mapping files, and for what looks at mappings as a whole (core/advice).
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_AUTH_CERT_MAP_SOURCE_H
@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "auth/client_cert.h"
 #include "base/attr.h"
 #include "base/errors.h"
 #include "base/str.h"
@@ -27,6 +28,11 @@ enum cert_map_source {
 enum cert_map_source cert_map_source_digest(const struct config_value *certificate,
                                             bool pem_is_malformed, struct error_list *errors,
                                             unsigned char ret_digest[CERT_MAP_DIGEST_SIZE]);
+/* The certificates that are given, the mapped one first: all of a file, or the one in place.
+ * Appends to *certs (heap array, grown) nothing for a digest, and nothing when they cannot be
+ * read, about which cert_map_source_digest() has told. */
+void cert_map_source_certificates(const struct config_value *certificate, struct cert ***certs,
+                                  size_t *count);
 /* Exactly 64 hexadecimal digits. */
 MUST_USE bool cert_map_parse_digest(struct str hex, unsigned char ret_digest[CERT_MAP_DIGEST_SIZE]);
 /* 0, or a negative errno; -EFBIG when the file has more than size bytes. */

@@ -31,11 +31,19 @@ enum trust_source { /* iis-semantics.md 3.3: which store is T */
 #define TRUST_IN_TRUSTED_ISSUERS     4u
 #define TRUST_IN_CLIENT_AUTH_ISSUERS 8u
 
+#define TRUST_STORES 4
+
 #define TRUST_NONE UINT32_MAX
 
+struct trust_origin { /* where a certificate was read */
+    struct mark mark; /* of the item that names the file or its folder */
+    char *path;       /* owned */
+};
+
 struct trust_member {
-    struct cert *cert;     /* owned reference */
-    unsigned stores;       /* TRUST_IN_* */
+    struct cert *cert;             /* owned reference */
+    uint32_t origin[TRUST_STORES]; /* by the number of the TRUST_IN_ bit; TRUST_NONE: not there */
+    unsigned stores;               /* TRUST_IN_* */
     bool is_self_signed;   /* iis-semantics.md 3.5: same octets and its own signature verifies */
     bool is_in_pool;       /* may take part in a path */
     bool is_issuer;        /* member of T */
@@ -53,6 +61,8 @@ struct trust_signature {
 struct trust {
     struct trust_member *members;
     size_t member_count;
+    struct trust_origin *origins; /* one a file that was read */
+    size_t origin_count;
     uint32_t *by_subject; /* bucket heads, ascending members; hash of the subject */
     uint32_t *by_digest;
     size_t bucket_mask;

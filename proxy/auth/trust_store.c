@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "auth/trust_store.h"
 
+#include <strings.h>
+
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
@@ -27,11 +29,14 @@ static const char *const endings_with_password[] = {".pem", ".crt", ".cer", ".de
 
 struct store { /* one store while loading */
     struct cert **certs;
+    uint32_t *origins; /* of each */
     size_t count;
 };
 
 struct store_reading {
     struct store *store;
+    struct stores *stores;
+    struct mark mark;     /* of the item that is being read */
     const char *password; /* of PKCS#12 files; NULL: none */
     const char *problem;  /* of the last file that could not be read, or NULL */
 };
@@ -42,19 +47,32 @@ struct stores {
     struct store trusted_issuers;
     struct store client_auth_issuers;
     struct store disallowed;
+    struct trust_origin *origins; /* of all of them */
+    size_t origin_count;
     bool is_complete; /* false: some could not be read, so an empty one says nothing */
 };
 
+static uint32_t add_origin(struct stores *stores, struct mark mark, const char *path)
+{
+    stores->origins =
+        xreallocarray(stores->origins, stores->origin_count + 1, sizeof *stores->origins);
+    stores->origins[stores->origin_count] = (struct trust_origin){mark, xstrdup(path)};
+    return (uint32_t)stores->origin_count++;
+}
+
 static int take_certificates(void *context, const char *path, const char *bytes, size_t len)
 {
-    (void)path;
     struct store_reading *reading = context;
     struct store *store = reading->store;
     size_t before = store->count;
-    if (!cert_list_read(bytes, len, reading->password, &store->certs, &store->count,
-                        &reading->problem))
-        return -1;
-    return (int)(store->count - before);
+    bool is_good = cert_list_read(bytes, len, reading->password, &store->certs, &store->count,
+                                  &reading->problem);
+    store->origins = xreallocarray(store->origins, store->count + 1, sizeof *store->origins);
+    uint32_t origin =
+        store->count > before ? add_origin(reading->stores, reading->mark, path) : TRUST_NONE;
+    for (size_t i = before; i < store->count; i++)
+        store->origins[i] = origin;
+    return is_good ? (int)(store->count - before) : -1;
 }
 
 static const char *why_not(void *context)
@@ -63,10 +81,10 @@ static const char *why_not(void *context)
     return reading->problem;
 }
 
-static void store_read(struct store *store, const struct config_list *list, const char *password,
-                       struct error_list *errors)
+static void store_read(struct stores *stores, struct store *store, const struct config_list *list,
+                       const char *password, struct error_list *errors)
 {
-    struct store_reading reading = {.store = store, .password = password};
+    struct store_reading reading = {.store = store, .stores = stores, .password = password};
     const struct store_reader reader = {
         .endings = password == NULL ? certificate_endings : endings_with_password,
         .what = "certificate",
@@ -75,7 +93,11 @@ static void store_read(struct store *store, const struct config_list *list, cons
         .context = &reading,
         .names_passed_over = true,
     };
-    store_load(list, &reader, errors);
+    for (size_t i = 0; i < list->count; i++) {
+        const struct config_list item = {.items = &list->items[i], .count = 1};
+        reading.mark = list->items[i].mark;
+        store_load(&item, &reader, errors);
+    }
 }
 
 static void store_clear(struct store *store)
@@ -83,6 +105,7 @@ static void store_clear(struct store *store)
     for (size_t i = 0; i < store->count; i++)
         cert_unref(store->certs[i]);
     free(store->certs);
+    free(store->origins);
     *store = (struct store){0};
 }
 
@@ -179,8 +202,13 @@ static void add_members(struct trust *trust, const struct store *store, unsigned
             uint32_t *bucket = &trust->by_digest[digest_hash(cert->sha256) & trust->bucket_mask];
             trust->members[at] = (struct trust_member){
                 .cert = cert_ref(cert), .next_subject = TRUST_NONE, .next_digest = *bucket};
+            for (size_t j = 0; j < TRUST_STORES; j++)
+                trust->members[at].origin[j] = TRUST_NONE;
             *bucket = at;
         }
+        uint32_t *origin = &trust->members[at].origin[ffs((int)bit) - 1];
+        if (*origin == TRUST_NONE)
+            *origin = store->origins[i];
         trust->members[at].stores |= bit;
     }
 }
@@ -407,11 +435,12 @@ static void read_stores(struct stores *stores, const struct config_trust *settin
         errors_add(errors, file->mark, "cannot read the password file %s: %s", file->text, problem);
         return;
     }
-    store_read(&stores->root, &settings->root, password, errors);
-    store_read(&stores->intermediate, &settings->intermediate, password, errors);
-    store_read(&stores->trusted_issuers, &settings->trusted_issuers, password, errors);
-    store_read(&stores->client_auth_issuers, &settings->client_auth_issuers, password, errors);
-    store_read(&stores->disallowed, &settings->disallowed, password, errors);
+    store_read(stores, &stores->root, &settings->root, password, errors);
+    store_read(stores, &stores->intermediate, &settings->intermediate, password, errors);
+    store_read(stores, &stores->trusted_issuers, &settings->trusted_issuers, password, errors);
+    store_read(stores, &stores->client_auth_issuers, &settings->client_auth_issuers, password,
+               errors);
+    store_read(stores, &stores->disallowed, &settings->disallowed, password, errors);
     password_free(password);
 }
 
@@ -457,6 +486,8 @@ static void fill(struct trust *trust, const struct stores *stores, const struct 
     trust_load_crls(trust, &settings->revocation, errors);
     trust_build_issuer_list(trust, site, config);
     make_epoch(trust, stores, site, config);
+    trust->origins = stores->origins;
+    trust->origin_count = stores->origin_count;
 }
 
 struct trust *trust_new(const struct config_site *site, const struct config *config,
@@ -484,7 +515,10 @@ void trust_free(struct trust *trust)
         cert_unref(trust->members[i].cert);
     for (size_t i = 0; i < trust->initial_count; i++)
         ASN1_OBJECT_free(trust->initial[i]);
+    for (size_t i = 0; i < trust->origin_count; i++)
+        free(trust->origins[i].path);
     crl_index_free(trust->crls);
+    free(trust->origins);
     free(trust->members);
     free(trust->by_subject);
     free(trust->by_digest);

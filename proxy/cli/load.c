@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "config/config_load.h"
+#include "core/advice.h"
 
 const char *load_default_file(void)
 {
@@ -58,7 +59,7 @@ struct snapshot *load_snapshot(const char *file)
 {
     struct error_list errors = {0};
     struct config *config = config_load(file, &errors);
-    struct snapshot *snapshot = config == NULL ? NULL : snapshot_new(config, NULL, &errors);
+    struct snapshot *snapshot = config == NULL ? NULL : advice_snapshot_new(config, NULL, &errors);
     print_errors(&errors);
     return snapshot;
 }

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "config/config_load.h"
+#include "config/config_place.h"
 #include "core/authorize.h"
 #include "core/error_page_files.h"
 #include "core/header_edit.h"
@@ -246,6 +247,7 @@ static void build_bindings(struct snapshot *snapshot, struct tls_ticket_keys *ke
 static struct snapshot *build(struct config *config, struct tls_ticket_keys *keys, bool only_judges,
                               struct error_list *errors)
 {
+    size_t first = errors->count;
     struct snapshot *snapshot = xcalloc(1, sizeof *snapshot);
     snapshot->config = config;
     snapshot->only_judges = only_judges;
@@ -264,6 +266,7 @@ static struct snapshot *build(struct config *config, struct tls_ticket_keys *key
     if (!only_judges)
         snapshot->ticket_file = tls_ticket_file_load(&config->sessions, errors);
     build_bindings(snapshot, keys, errors);
+    config_place_errors(config, errors, first);
     if (errors->errors > 0) {
         snapshot_free(snapshot);
         return NULL;

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "config/config_load.h"
+#include "core/advice.h"
 #include "core/snapshot.h"
 #include "net/listener.h"
 #include "process/master.h"
@@ -13,7 +14,7 @@ int master_run(const char *config_file, int keylog_fd)
     const struct master_parts parts = {
         .config_load = config_load,
         .config_free = config_free,
-        .snapshot_new = snapshot_new,
+        .snapshot_new = advice_snapshot_new,
         .snapshot_free = snapshot_free,
         .listener_open = listener_open,
         .worker_main = worker_main,

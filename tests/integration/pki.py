@@ -198,7 +198,7 @@ def _sign(builder, key, issuer):
 
 def authority(subject, issuer=None, *, since=-1, until=3650, is_ca=True, path_length=None,
               cert_sign=True, crl_sign=True, usage=None, permitted=None, kind="ec", key=None,
-              serial=None):
+              serial=None, cdp=None, policies=(), critical_unknown=False):
     """A CA: self-signed, or below issuer. since and until count days from now."""
     key = key or new_key(kind)
     builder = _build(subject, key, issuer, since, until, serial)
@@ -213,7 +213,22 @@ def authority(subject, issuer=None, *, since=-1, until=3650, is_ca=True, path_le
         builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False)
     if permitted:
         builder = builder.add_extension(
-            x509.NameConstraints([x509.DNSName(permitted)], None), critical=True)
+            x509.NameConstraints([x509.DNSName(permitted) if isinstance(permitted, str)
+                                  else permitted], None), critical=True)
+    if policies:
+        builder = builder.add_extension(x509.CertificatePolicies(
+            [x509.PolicyInformation(ObjectIdentifier(one), None) for one in policies]),
+            critical=False)
+    return _finish(builder, key, issuer, cdp, critical_unknown)
+
+
+def _finish(builder, key, issuer, cdp, critical_unknown):
+    if cdp:
+        point = x509.DistributionPoint([x509.UniformResourceIdentifier(cdp)], None, None, None)
+        builder = builder.add_extension(x509.CRLDistributionPoints([point]), critical=False)
+    if critical_unknown:
+        unknown = x509.UnrecognizedExtension(ObjectIdentifier("1.3.6.1.4.1.99999.7"), b"\x05\x00")
+        builder = builder.add_extension(unknown, critical=True)
     return Authority(_sign(builder, key, issuer), key, issuer)
 
 
