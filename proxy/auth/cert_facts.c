@@ -7,6 +7,8 @@
 #include <openssl/evp.h>
 #include <openssl/rsa.h>
 
+#include "auth/cert_usage.h"
+#include "auth/name_form.h"
 #include "auth/policy.h"
 #include "auth/verdict.h"
 #include "base/mem.h"
@@ -155,6 +157,7 @@ static void facts_read_constraints(struct cert_facts *facts, const X509 *x509)
     facts->path_len = -1;
     BASIC_CONSTRAINTS *basic =
         facts_extension(facts, x509, NID_basic_constraints, OUTCOME_BASIC_CONSTRAINTS);
+    facts->has_basic_constraints = X509_get_ext_by_NID(x509, NID_basic_constraints, -1) >= 0;
     if (basic != NULL) {
         facts->is_ca = basic->ca != 0;
         if (basic->pathlen != NULL) {
@@ -180,15 +183,7 @@ static void facts_read_usage(struct cert_facts *facts, const X509 *x509)
             facts->key_usage |= (uint32_t)usage->data[1] << 8;
     }
     ASN1_BIT_STRING_free(usage);
-
-    EXTENDED_KEY_USAGE *eku = facts_extension(facts, x509, NID_ext_key_usage, OUTCOME_WRONG_USAGE);
-    facts->has_eku = eku != NULL;
-    for (int i = 0; i < sk_ASN1_OBJECT_num(eku); i++) {
-        int nid = OBJ_obj2nid(sk_ASN1_OBJECT_value(eku, i));
-        if (nid == NID_client_auth || nid == NID_anyExtendedKeyUsage)
-            facts->eku_client_auth = true;
-    }
-    EXTENDED_KEY_USAGE_free(eku);
+    cert_usage_read(facts, x509);
 }
 
 static bool string_has_nul(const ASN1_STRING *value)
@@ -231,6 +226,8 @@ static void facts_read_general_names(struct cert_facts *facts, const X509 *x509)
     if (facts->name_constraints != NULL) {
         int permitted = sk_GENERAL_SUBTREE_num(facts->name_constraints->permittedSubtrees);
         int excluded = sk_GENERAL_SUBTREE_num(facts->name_constraints->excludedSubtrees);
+        if (!name_constraints_are_sound(facts->name_constraints))
+            facts->malformed |= VERDICT_ERROR_BIT(OUTCOME_INVALID_NAME);
         facts->constraint_count = (size_t)(permitted > 0 ? permitted : 0);
         facts->constraint_count += (size_t)(excluded > 0 ? excluded : 0);
     }
@@ -248,11 +245,34 @@ static long skip_certs(struct cert_facts *facts, const ASN1_INTEGER *value)
     return ASN1_INTEGER_get(value);
 }
 
+/* RFC 5280 section 4.2.1.4: whoever cannot interpret a qualifier of a critical extension MUST
+ * reject the certificate. */
+static bool has_unknown_qualifier(const CERTIFICATEPOLICIES *policies)
+{
+    for (int i = 0; i < sk_POLICYINFO_num(policies); i++) {
+        const STACK_OF(POLICYQUALINFO) *qualifiers = sk_POLICYINFO_value(policies, i)->qualifiers;
+        for (int j = 0; j < sk_POLICYQUALINFO_num(qualifiers); j++) {
+            int nid = OBJ_obj2nid(sk_POLICYQUALINFO_value(qualifiers, j)->pqualid);
+            if (nid != NID_id_qt_cps && nid != NID_id_qt_unotice)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_critical(const X509 *x509, int nid)
+{
+    X509_EXTENSION *extension = X509_get_ext(x509, X509_get_ext_by_NID(x509, nid, -1));
+    return extension != NULL && X509_EXTENSION_get_critical(extension) != 0;
+}
+
 static void facts_read_policy(struct cert_facts *facts, const X509 *x509)
 {
     struct cert_policy_facts *policy = &facts->policy;
     policy->policies =
         facts_extension(facts, x509, NID_certificate_policies, OUTCOME_INVALID_POLICY);
+    facts->has_unknown_critical |=
+        is_critical(x509, NID_certificate_policies) && has_unknown_qualifier(policy->policies);
     policy->mappings = facts_extension(facts, x509, NID_policy_mappings, OUTCOME_INVALID_POLICY);
     if (sk_POLICYINFO_num(policy->policies) > POLICY_MAX ||
         sk_POLICY_MAPPING_num(policy->mappings) > POLICY_MAX) {
@@ -355,7 +375,8 @@ static void facts_read_critical(struct cert_facts *facts, const X509 *x509)
         X509_EXTENSION *extension = X509_get_ext(x509, i);
         const ASN1_OBJECT *oid = X509_EXTENSION_get_object(extension);
         bool is_critical = X509_EXTENSION_get_critical(extension) != 0;
-        if (is_critical && !extension_is_known(OBJ_obj2nid(oid)))
+        if (is_critical && !extension_is_known(OBJ_obj2nid(oid)) &&
+            !cert_usage_processes(extension))
             facts->has_unknown_critical = true;
         if (X509_get_ext_by_OBJ(x509, oid, i) >= 0)
             facts->malformed |= VERDICT_ERROR_BIT(OUTCOME_CRITICAL_EXTENSION);
@@ -387,6 +408,7 @@ void cert_facts_free(struct cert_facts *facts)
     NAME_CONSTRAINTS_free(facts->name_constraints);
     CERTIFICATEPOLICIES_free(facts->policy.policies);
     sk_POLICY_MAPPING_pop_free(facts->policy.mappings, POLICY_MAPPING_free);
+    sk_POLICY_MAPPING_pop_free(facts->usage_mappings, POLICY_MAPPING_free);
     CRL_DIST_POINTS_free(facts->crl_points);
     free(facts);
 }

@@ -42,12 +42,16 @@ struct cert_facts {
     bool same_name_bytes;   /* subject and issuer are the same octets */
     bool is_self_issued;    /* the same after canonicalisation (RFC 5280 section 7.1) */
     bool is_version_1;      /* or 2: without extensions */
-    bool is_ca;             /* basicConstraints says so */
-    long path_len;          /* -1: no limit */
+    bool has_basic_constraints;
+    bool is_ca;    /* basicConstraints says so */
+    long path_len; /* -1: no limit */
     bool has_key_usage;
-    uint32_t key_usage; /* KU_* bits */
-    bool has_eku;
-    bool eku_client_auth;              /* clientAuth or anyExtendedKeyUsage */
+    uint32_t key_usage;              /* KU_* bits */
+    bool has_usage;                  /* extended key usage, or application policies */
+    bool usage_client_auth;          /* ... that take in client authentication */
+    POLICY_MAPPINGS *usage_mappings; /* of application policies; owned; NULL: none */
+    long usage_explicit;             /* skipCerts of their constraints; -1: absent */
+    long usage_inhibit_mapping;
     ASN1_OCTET_STRING *subject_key_id; /* owned; NULL: absent */
     AUTHORITY_KEYID *authority_key_id; /* owned; NULL: absent */
     bool is_weak_key;
@@ -67,6 +71,12 @@ struct cert_facts {
 
 struct cert_facts *cert_facts_new(X509 *x509);
 void cert_facts_free(struct cert_facts *facts); /* NULL is allowed */
+
+/* Neither that it is a CA nor that it is none. */
+static inline bool cert_facts_say_nothing(const struct cert_facts *facts)
+{
+    return facts->is_version_1 || !facts->has_basic_constraints;
+}
 
 /* Hash and comparison of names in RFC 5280 section 7.1 canonical form. */
 uint32_t cert_name_hash(const X509_NAME *name);

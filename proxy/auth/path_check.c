@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "auth/path_check.h"
 
-#include <openssl/err.h>
 #include <openssl/x509v3.h>
 
 #include "auth/cert_facts.h"
@@ -40,13 +39,13 @@ static void check_time(const struct cert *cert, size_t i, int64_t now, struct pa
 }
 
 /* RFC 5280 section 4.2.1.9: without basicConstraints a version 3 key MUST NOT verify signatures on
- * certificates. Version 1 has no extensions; only the administrator can say that such a
- * certificate is a root. */
+ * certificates. Whether a self-signed certificate that does not say what it is, of version 1 or 3,
+ * is a root only the administrator can say, by making it one (iis-semantics.md 3.7). */
 static bool is_issuer_allowed(const struct chain_pool *pool, chain_node node)
 {
     const struct trust_member *member = chain_member(pool, node);
     const struct cert_facts *facts = chain_cert(pool, node)->facts;
-    if (facts->is_version_1)
+    if (cert_facts_say_nothing(facts))
         return member != NULL && member->is_anchor && member->is_self_signed;
     return facts->is_ca;
 }
@@ -90,56 +89,4 @@ void path_check_basics(const struct chain_pool *pool, const struct chain_path *p
     if (path->bad_signature < path->len)
         add_error(errors, path->bad_signature, OUTCOME_SIGNATURE);
     check_issuers(pool, path, errors);
-}
-
-void path_check_usage(const struct chain_pool *pool, const struct chain_path *path,
-                      struct path_errors *errors)
-{
-    for (size_t i = 0; i < path->len; i++) {
-        const struct cert_facts *facts = element(pool, path, i)->facts;
-        if (facts->has_eku && !facts->eku_client_auth)
-            add_error(errors, i, OUTCOME_WRONG_USAGE);
-    }
-}
-
-/* One certificate under one set of constraints. */
-static bool names_allowed(struct chain_pool *pool, const struct cert *cert, bool is_leaf,
-                          const struct cert_facts *issuer)
-{
-    const struct cert_facts *facts = cert->facts;
-    /* "good.example\0.evil": what lies behind the NUL is invisible to somebody. */
-    if (facts->has_nul_name)
-        return false;
-    size_t cost = (facts->name_count + 1) * issuer->constraint_count;
-    if (cost > pool->names_left) {
-        pool->is_exhausted = true;
-        return false;
-    }
-    pool->names_left -= cost;
-    NAME_CONSTRAINTS *constraints = issuer->name_constraints;
-    bool good = NAME_CONSTRAINTS_check(cert->x509, constraints) == X509_V_OK;
-    /* Applications read a host name out of the common name when there is no dNSName, so it is
-     * held to the same constraints; a common name that is no host name is left alone. */
-    if (good && is_leaf && !facts->has_dns_name)
-        good = NAME_CONSTRAINTS_check_CN(cert->x509, constraints) == X509_V_OK;
-    ERR_clear_error();
-    return good;
-}
-
-void path_check_names(struct chain_pool *pool, const struct chain_path *path,
-                      struct path_errors *errors)
-{
-    for (size_t i = 1; i < path->len; i++) {
-        const struct cert_facts *issuer = element(pool, path, i)->facts;
-        if (issuer->name_constraints == NULL)
-            continue;
-        for (size_t j = 0; j < i; j++) {
-            const struct cert *cert = element(pool, path, j);
-            /* RFC 5280 section 6.1.3 (b), (c): not for self-issued certificates but the last */
-            if (j > 0 && cert->facts->is_self_issued)
-                continue;
-            if (!names_allowed(pool, cert, j == 0, issuer))
-                add_error(errors, j, OUTCOME_INVALID_NAME);
-        }
-    }
 }

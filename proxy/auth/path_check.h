@@ -23,7 +23,7 @@ uint32_t path_errors_all(const struct path_errors *errors, size_t len);
  * next moment at which a validity period begins or ends. */
 void path_check_basics(const struct chain_pool *pool, const struct chain_path *path, int64_t now,
                        struct path_errors *errors, int64_t *valid_until);
-/* Extended key usage for client authentication (iis-semantics.md 4.3). */
+/* Extended key usage or application policies for client authentication (iis-semantics.md 4.3). */
 void path_check_usage(const struct chain_pool *pool, const struct chain_path *path,
                       struct path_errors *errors);
 /* Name constraints; takes its comparisons off the pool's budget. */

@@ -21,7 +21,7 @@ static int compare_members(const void *a, const void *b)
 static bool is_left_out(const struct trust *trust, const struct trust_member *member)
 {
     const struct cert_facts *facts = member->cert->facts;
-    if (!member->is_issuer || (facts->has_eku && !facts->eku_client_auth))
+    if (!member->is_issuer || (facts->has_usage && !facts->usage_client_auth))
         return true;
     return trust->source == TRUST_SOURCE_ROOT && trust->is_root_mixed &&
            trust->root_mix != ROOT_MIX_OFF && member->is_self_signed;

@@ -15,7 +15,7 @@
 #include "base/password.h"
 
 /* Part of the epoch: change it whenever the same inputs may give another verdict. */
-#define VERDICT_CODE_VERSION "verdict 1"
+#define VERDICT_CODE_VERSION "verdict 2"
 
 /* Signatures among members are checked at load as far as this goes; the rest costs the verdicts
  * that need them. Bounds the start with a store of very many certificates of one name. */
@@ -300,7 +300,7 @@ bool trust_may_anchor(enum config_trust_mode mode, const struct cert *cert, bool
 {
     const struct cert_facts *facts = cert->facts;
     if (mode == TRUST_MODE_EXCLUSIVE_CA)
-        return facts->is_ca || (is_self_signed && facts->is_version_1);
+        return facts->is_ca || (is_self_signed && cert_facts_say_nothing(facts));
     return is_self_signed;
 }
 

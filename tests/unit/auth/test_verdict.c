@@ -204,18 +204,88 @@ START_TEST(checks_the_certificate_that_issued)
 }
 END_TEST
 
-START_TEST(a_version_1_root_may_be_an_anchor)
+/* iis-semantics 3.7: what does not say that it is a CA, of version 1 or 3, is one as an anchor. */
+START_TEST(a_root_that_says_nothing_may_be_an_anchor)
 {
     struct made v1 = make_cert(&(struct cert_spec){.subject = "CN=V1", .key = 1, .is_v1 = true});
     struct made below = make_leaf("CN=Below", &v1, 3);
     struct made bare = make_cert(&(struct cert_spec){.subject = "CN=Bare", .key = 5});
     struct made under = make_leaf("CN=Under", &bare, 3);
-    fixture_store(&fixture, &fixture.site.trust.root, &v1, &bare, NULL);
+    struct made none =
+        make_cert(&(struct cert_spec){.subject = "CN=None", .key = 6, .extensions = {EXT_NOT_CA}});
+    struct made under_none = make_leaf("CN=Under", &none, 3);
+    struct made user = make_cert(&(struct cert_spec){
+        .subject = "CN=User", .key = 7, .extensions = {"keyUsage=critical,digitalSignature"}});
+    struct made under_user = make_leaf("CN=Under", &user, 3);
+    struct made signer = make_cert(&(struct cert_spec){
+        .subject = "CN=Signer", .key = 8, .extensions = {"keyUsage=critical,keyCertSign"}});
+    struct made under_signer = make_leaf("CN=Under", &signer, 3);
+    fixture_store(&fixture, &fixture.site.trust.root, &v1, &bare, &none, &user, &signer, NULL);
     ck_assert_int_eq(OUTCOME_FOR(&fixture, &below), OUTCOME_OK);
-    /* Version 3 has basicConstraints to say so; a client's own certificate put into Root must
-     * not be able to issue others. */
-    ck_assert_int_eq(OUTCOME_FOR(&fixture, &under), OUTCOME_BASIC_CONSTRAINTS);
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &under), OUTCOME_OK);
     ck_assert_int_eq(OUTCOME_FOR(&fixture, &bare), OUTCOME_OK);
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &under_signer), OUTCOME_OK);
+    /* What says that it is no CA, or that it signs no certificates, is none. */
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &under_none), OUTCOME_BASIC_CONSTRAINTS);
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &under_user), OUTCOME_WRONG_USAGE);
+}
+END_TEST
+
+/* Only as an anchor: below one, or as a cross-certificate, it has to say so. */
+START_TEST(an_intermediate_that_says_nothing_is_no_ca)
+{
+    struct made top = make_root("CN=Top", 1);
+    struct made bare = make_cert(&(struct cert_spec){.subject = "CN=Bare", .key = 5});
+    struct made cross =
+        make_cert(&(struct cert_spec){.subject = "CN=Bare", .issuer = &top, .key = 5});
+    struct made under = make_leaf("CN=Under", &bare, 3);
+    fixture_store(&fixture, &fixture.site.trust.root, &top, NULL);
+    fixture_store(&fixture, &fixture.site.trust.intermediate, &bare, NULL);
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &under, &cross), OUTCOME_BASIC_CONSTRAINTS);
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &under), OUTCOME_UNTRUSTED_ROOT);
+    fixture_store(&fixture, &fixture.site.trust.trusted_issuers, &bare, NULL);
+    fixture.site.trust.mode = TRUST_MODE_EXCLUSIVE_CA;
+    (void)fixture_load(&fixture);
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &under), OUTCOME_OK);
+    fixture.site.trust.mode = TRUST_MODE_EXCLUSIVE_ROOT;
+    (void)fixture_load(&fixture);
+    ck_assert_int_eq(OUTCOME_FOR(&fixture, &under), OUTCOME_OK);
+}
+END_TEST
+
+/* RFC 5280 section 4.2.1.4. */
+START_TEST(an_unknown_qualifier_matters_only_when_the_extension_is_critical)
+{
+    /* 1.2.3.4 with a qualifier of 1.2.3.5 and NULL; with a CPS pointer; with both */
+    static const struct {
+        const char *extension;
+        enum outcome outcome;
+    } cases[] = {
+        {"certificatePolicies=DER:3012301006032a03043009300706032a03050500", OUTCOME_OK},
+        {"certificatePolicies=critical,DER:3012301006032a03043009300706032a03050500",
+         OUTCOME_CRITICAL_EXTENSION},
+        {"certificatePolicies=critical,DER:301a301806032a03043011300f06082b0601050507020116"
+         "03612f62",
+         OUTCOME_OK},
+        {"certificatePolicies=critical,DER:3023302106032a0304301a300f06082b0601050507020116"
+         "03612f62300706032a03050500",
+         OUTCOME_CRITICAL_EXTENSION},
+        {"certificatePolicies=critical,1.2.3.4", OUTCOME_OK},
+    };
+    struct made top = make_root("CN=Top", 1);
+    fixture_store(&fixture, &fixture.site.trust.root, &top, NULL);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct made end = make_cert(&(struct cert_spec){
+            .subject = "CN=End", .issuer = &top, .key = 3, .extensions = {cases[i].extension}});
+        ck_assert_msg(OUTCOME_FOR(&fixture, &end) == cases[i].outcome, "case %zu", i);
+        struct made sub =
+            make_cert(&(struct cert_spec){.subject = "CN=Sub",
+                                          .issuer = &top,
+                                          .key = 4,
+                                          .extensions = {EXT_CA, cases[i].extension}});
+        struct made under = make_leaf("CN=Under", &sub, 3);
+        ck_assert_msg(OUTCOME_FOR(&fixture, &under, &sub) == cases[i].outcome, "case %zu", i);
+    }
 }
 END_TEST
 
@@ -430,7 +500,9 @@ static TCase *all_tests(const char *name, void (*prepare)(void))
     tcase_add_test(tcase, judges_validity_at_the_second);
     tcase_add_test(tcase, an_expired_intermediate_or_root_expires_the_chain);
     tcase_add_test(tcase, checks_the_certificate_that_issued);
-    tcase_add_test(tcase, a_version_1_root_may_be_an_anchor);
+    tcase_add_test(tcase, a_root_that_says_nothing_may_be_an_anchor);
+    tcase_add_test(tcase, an_intermediate_that_says_nothing_is_no_ca);
+    tcase_add_test(tcase, an_unknown_qualifier_matters_only_when_the_extension_is_critical);
     tcase_add_test(tcase, counts_path_length_without_self_issued);
     tcase_add_test(tcase, checks_the_usage_of_the_leaf);
     tcase_add_test(tcase, refuses_weak_keys_and_digests);
