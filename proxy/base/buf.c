@@ -41,6 +41,9 @@ static struct buf *acquire(struct buf_pool *pool, struct buf **list, size_t *cou
     } else {
         buf = xmalloc(sizeof *buf + size);
         buf->size = size;
+        pool->bytes += size;
+        if (pool->bytes > pool->most)
+            pool->most = pool->bytes;
     }
     pool->lent++;
     buf->next = NULL;
@@ -62,9 +65,11 @@ struct buf *buf_acquire_bulk(struct buf_pool *pool)
     return acquire(pool, &pool->bulk_free, &pool->bulk_free_count, BUF_BULK_SIZE);
 }
 
-static void put_back(struct buf *buf, struct buf **list, size_t *count, size_t most)
+static void put_back(struct buf_pool *pool, struct buf *buf, struct buf **list, size_t *count,
+                     size_t most)
 {
     if (*count >= most) {
+        pool->bytes -= buf->size;
         free(buf);
         return;
     }
@@ -80,12 +85,12 @@ void buf_release(struct buf_pool *pool, struct buf *buf)
     assert(pool->lent > 0);
     pool->lent--;
     if (buf->size == BUF_SIZE) {
-        put_back(buf, &pool->free, &pool->free_count, pool->max_free);
+        put_back(pool, buf, &pool->free, &pool->free_count, pool->max_free);
         return;
     }
     assert(pool->bulk_lent > 0);
     pool->bulk_lent--;
-    put_back(buf, &pool->bulk_free, &pool->bulk_free_count, BUF_BULK_FREE);
+    put_back(pool, buf, &pool->bulk_free, &pool->bulk_free_count, BUF_BULK_FREE);
 }
 
 void buf_compact(struct buf *buf)

@@ -26,6 +26,8 @@ struct buf_pool {
     struct buf *free;
     size_t free_count;
     size_t max_free; /* released buffers beyond this are given back to the allocator */
+    size_t bytes;    /* of all buffers there are, lent or free */
+    size_t most;     /* bytes there were; whoever reads it may set it back to `bytes` */
     size_t lent;     /* acquired and not yet released; 0 means no leak */
     struct buf *bulk_free;
     size_t bulk_free_count; /* at most BUF_BULK_FREE */

@@ -27,6 +27,15 @@ static const struct config_timeouts *timeouts(const struct client *client)
     return &client->engine->snapshot->config->timeouts;
 }
 
+static void count_handshake(struct client *client)
+{
+    bool is_shaking = client->state == CLIENT_HANDSHAKE;
+    if (is_shaking == client->is_shaking_hands)
+        return;
+    client->is_shaking_hands = is_shaking;
+    client->engine->handshakes += is_shaking ? 1 : (size_t)-1;
+}
+
 static enum crowd_class class_of(struct client *client)
 {
     switch (client->state) {
@@ -51,6 +60,7 @@ void client_set_state(struct client *client, enum client_state state)
 {
     assert(client->state != CLIENT_CLOSED);
     client->state = state;
+    count_handshake(client);
     rest_end(client);
     crowd_move(client, class_of(client));
     switch (state) {

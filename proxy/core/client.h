@@ -42,7 +42,8 @@ struct client {
     bool is_behind_proxy;     /* the other end is a trusted proxy */
     bool awaits_proxy_header; /* its first bytes may be, or must be, a PROXY header */
     struct proxy_protocol proxy_header;
-    struct addr local; /* the address the peer connected to, never a wildcard */
+    bool is_shaking_hands; /* counted in the engine's handshakes */
+    struct addr local;     /* the address the peer connected to, never a wildcard */
     enum client_state state;
     struct stream stream;
     struct deadline deadline;

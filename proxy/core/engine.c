@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/engine.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 
 #include "auth/verdict_cache.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "core/client.h"
 #include "core/engine_internal.h"
@@ -68,6 +70,8 @@ static void accepted(int fd, const struct addr *peer, void *arg)
     struct engine_listener *listener = arg;
     struct engine *engine = listener->engine;
     client_new(listener, fd, peer);
+    trim_note(&engine->trim,
+              trim_estimate(engine->handshakes, engine->client_count, engine->buffers.bytes));
     if (engine->client_count >= engine->client_limit)
         crowd_report(engine);
 }
@@ -134,7 +138,26 @@ static void ticked(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct engine *engine = arg;
     access_log_flush(engine->access_log);
+}
+
+static void second_passed(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    struct engine *engine = arg;
     crowd_report(engine);
+    trim_note(&engine->trim,
+              trim_estimate(engine->handshakes, engine->client_count, engine->buffers.most));
+    if (!trim_is_due(&engine->trim,
+                     trim_estimate(engine->handshakes, engine->client_count, engine->buffers.bytes),
+                     clock_monotonic_ms()))
+        return;
+    engine->buffers.most = engine->buffers.bytes;
+    uint64_t begin_ms = clock_monotonic_ms();
+    int released = malloc_trim(0);
+    log_info("worker.trim", "worker=%u connections=%zu released=%s ms=%llu", engine->slot,
+             engine->client_count, released == 1 ? "yes" : "no",
+             (unsigned long long)(clock_monotonic_ms() - begin_ms));
 }
 
 static void init_listeners(struct engine *engine, const struct engine_options *options)
@@ -186,6 +209,9 @@ struct engine *engine_new(const struct engine_options *options)
     (void)event_assign(&engine->tick, engine->base, -1, EV_PERSIST, ticked, engine);
     struct timeval every = interval(log->access_flush_ms == 0 ? 1000 : log->access_flush_ms);
     (void)event_add(&engine->tick, &every);
+    (void)event_assign(&engine->every_second, engine->base, -1, EV_PERSIST, second_passed, engine);
+    every = interval(1000);
+    (void)event_add(&engine->every_second, &every);
     init_listeners(engine, options);
     return engine;
 }
@@ -252,6 +278,7 @@ void engine_free(struct engine *engine)
     (void)event_del(&engine->drain_event);
     (void)event_del(&engine->rest_event);
     (void)event_del(&engine->tick);
+    (void)event_del(&engine->every_second);
     for (size_t i = 0; i < engine->listener_count; i++)
         listener_free(engine->listeners[i].listener);
     free(engine->listeners);

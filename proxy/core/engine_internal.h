@@ -16,6 +16,7 @@
 #include "core/crowd.h"
 #include "core/engine.h"
 #include "core/snapshot.h"
+#include "core/trim.h"
 #include "net/addr.h"
 #include "net/listener.h"
 #include "observe/access_log.h"
@@ -49,6 +50,9 @@ struct engine {
     struct event rest_event;
     size_t client_limit;
     struct crowd crowd; /* who makes room at a limit */
+    size_t handshakes;  /* under way */
+    struct trim trim;   /* when memory of a burst is given back */
+    struct event every_second;
     bool is_accepting;
     struct client *closing; /* closed, to be freed when no callback of theirs can be running */
     struct upstream_conn *closing_upstreams;
