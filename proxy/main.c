@@ -20,6 +20,7 @@ static const struct command {
     {"explain", cli_explain, "judge a certificate and say why", NULL},
     {"echo", cli_echo, "answer every request with what was received", NULL},
     {"init", cli_init, "make a throwaway PKI and a starter configuration", NULL},
+    {"pki", cli_pki, "add certificates and revocation lists to what init made", NULL},
     {"version", cli_version, "print the version, libraries and build options", "-V"},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

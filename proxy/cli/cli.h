@@ -25,6 +25,8 @@ int cli_explain(int argc, char **argv);
 int cli_echo(int argc, char **argv);
 /* Makes a throwaway PKI and a starter configuration in a folder. */
 int cli_init(int argc, char **argv);
+/* Adds to what init made: certificates and revocation lists. */
+int cli_pki(int argc, char **argv);
 /* Prints the version, the libraries and how the program was built. */
 int cli_version(int argc, char **argv);
 

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
 #include "cli/init_make.h"
 
-const char init_configuration[] =
+#define LISTEN "https://127.0.0.1:8443"
+
+static const char configuration[] =
     "# A starter configuration: a throwaway PKI, one site, and a backend that echoes requests.\n"
     "# Paths are relative to this file. `mtls-proxy check -c proxy.yaml` tells what is wrong with\n"
     "# it; SIGHUP makes a running proxy read it again.\n"
@@ -9,7 +13,7 @@ const char init_configuration[] =
     "sites:\n"
     "  - name: staging\n"
     "    # 0.0.0.0 instead of 127.0.0.1 answers other machines too.\n"
-    "    bindings: [\"https://127.0.0.1:8443\"]\n"
+    "    bindings: [\"" LISTEN "\"]\n"
     "    server_certificate: { chain: pki/server.pem, key: pki/server.key }\n"
     "\n"
     "    # ignore: never asks for a certificate; accept: asks, and goes on without one;\n"
@@ -30,8 +34,10 @@ const char init_configuration[] =
     "      intermediate: [pki/cas/]       # issuing authorities: LocalMachine\\CA\n"
     "      revocation: { check: true, crls: [pki/crls/] }\n"
     "\n"
-    "    # From certificates to users. Whoever is trusted and matches nothing gets 401.2, unless\n"
-    "    # `anonymous: true` lets them in without a user.\n"
+    "    # From certificates to users. Whoever is trusted and matches nothing goes on without a "
+    "user,\n"
+    "    # as what `mtls-proxy pki client NAME` makes; with `anonymous: false` that is 401.2.\n"
+    "    anonymous: true\n"
     "    mapping:\n"
     "      one_to_one:\n"
     "        - { user: 'CONTOSO\\alice', certificate: pki/clients/good.pem }\n"
@@ -53,3 +59,13 @@ const char init_configuration[] =
     "    # Other rules for a part of the site:\n"
     "    # locations:\n"
     "    #   - { path: /health, client_certificate: ignore, require_ssl: false }\n";
+
+void init_configuration_write(const char *listen, struct text *out)
+{
+    struct str text = str_of(configuration);
+    const char *at = strstr(configuration, LISTEN);
+    size_t before = (size_t)(at - configuration);
+    text_add(out, str_make(text.ptr, before));
+    text_add_cstr(out, listen == NULL ? LISTEN : listen);
+    text_add(out, str_skip(text, before + sizeof LISTEN - 1));
+}

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/init_make.h"
 
-#include <openssl/bio.h>
-#include <openssl/crypto.h>
-#include <openssl/pem.h>
-
+#include "base/text.h"
 #include "cli/init_pki.h"
+#include "cli/init_write.h"
 
 #define HOUR  ((int64_t)3600)
 #define DAY   (24 * HOUR)
@@ -13,152 +11,129 @@
 #define YEARS (10 * YEAR)
 
 #define PUBLIC_MODE 0644
-#define SECRET_MODE 0600
 
 struct maker {
-    struct init_tree *tree;
+    struct init_writer writer;
+    const struct init_options *options;
     int64_t now;
-    const char *name; /* what is being made, for messages */
+    int64_t leaf_life;
+    int64_t authority_life; /* so much longer that a client can be not yet valid for long */
     struct init_identity root, issuing, external_root, external_issuing;
     X509 *revoked;
 };
 
-/* The memory of the BIO may hold a key. */
-static int add_bio(struct maker *maker, const char *name, BIO *bio, mode_t mode)
+bool init_days_parse(const char *text, int64_t *ret_days)
 {
-    char *bytes = NULL;
-    long len = BIO_get_mem_data(bio, &bytes);
-    maker->name = name;
-    int result = init_tree_add_file(maker->tree, name, str_make(bytes, (size_t)len), mode);
-    OPENSSL_cleanse(bytes, (size_t)len);
-    return result;
+    int64_t days = 0;
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c < '0' || *c > '9' || days > INIT_DAYS_MAX)
+            return false;
+        days = days * 10 + (*c - '0');
+    }
+    if (days < 1 || days > INIT_DAYS_MAX)
+        return false;
+    *ret_days = days;
+    return true;
 }
 
-static int add_certificates(struct maker *maker, const char *name, X509 *first, X509 *second)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    int result = INIT_CRYPTO_FAILED;
-    maker->name = name;
-    if (bio != NULL && PEM_write_bio_X509(bio, first) == 1 &&
-        (second == NULL || PEM_write_bio_X509(bio, second) == 1))
-        result = add_bio(maker, name, bio, PUBLIC_MODE);
-    BIO_free(bio);
-    return result;
-}
-
-static int add_key(struct maker *maker, const char *name, EVP_PKEY *key)
-{
-    BIO *bio = BIO_new(BIO_s_mem());
-    int result = INIT_CRYPTO_FAILED;
-    maker->name = name;
-    if (bio != NULL && PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1)
-        result = add_bio(maker, name, bio, SECRET_MODE);
-    BIO_free(bio);
-    return result;
-}
-
-static int add_crl(struct maker *maker, const char *name, const struct init_identity *issuer,
-                   X509 *revoked)
-{
-    maker->name = name;
-    X509_CRL *crl = init_crl_make(issuer, revoked, maker->now - HOUR, maker->now - HOUR + YEARS);
-    BIO *bio = BIO_new(BIO_s_mem());
-    int result = INIT_CRYPTO_FAILED;
-    if (crl != NULL && bio != NULL && PEM_write_bio_X509_CRL(bio, crl) == 1)
-        result = add_bio(maker, name, bio, PUBLIC_MODE);
-    BIO_free(bio);
-    X509_CRL_free(crl);
-    return result;
-}
-
-static int add_pkcs12(struct maker *maker, const char *name, const struct init_identity *identity,
-                      X509 *issuer, const char *friendly_name)
-{
-    maker->name = name;
-    PKCS12 *pkcs12 = init_pkcs12_make(identity, issuer, friendly_name, INIT_PKCS12_PASSWORD);
-    BIO *bio = BIO_new(BIO_s_mem());
-    int result = INIT_CRYPTO_FAILED;
-    if (pkcs12 != NULL && bio != NULL && i2d_PKCS12_bio(bio, pkcs12) == 1)
-        result = add_bio(maker, name, bio, SECRET_MODE);
-    BIO_free(bio);
-    PKCS12_free(pkcs12);
-    return result;
-}
-
-static int make_authority(struct maker *maker, const char *name, const char *common_name,
-                          const struct init_identity *issuer, struct init_identity *ret_identity)
+static int make_authority(struct maker *maker, const char *name, const char *key_name,
+                          const char *common_name, const struct init_identity *issuer,
+                          struct init_identity *ret_identity)
 {
     struct init_request request = {
         .common_name = common_name,
         .is_authority = true,
+        .key_type = maker->options->key_type,
         .has_path_limit = issuer != NULL,
         .not_before = maker->now - HOUR,
-        .not_after = maker->now - HOUR + YEARS,
+        .not_after = maker->now - HOUR + maker->authority_life,
     };
-    maker->name = name;
+    maker->writer.name = name;
     if (!init_identity_make(&request, issuer, ret_identity))
         return INIT_CRYPTO_FAILED;
-    return add_certificates(maker, name, ret_identity->x509, NULL);
+    int result = init_write_certificates(&maker->writer, name, ret_identity->x509, NULL);
+    return result == 0 ? init_write_key(&maker->writer, key_name, ret_identity->key) : result;
 }
 
 static int make_authorities(struct maker *maker)
 {
     int result =
-        make_authority(maker, "pki/roots/root.pem", "mtls-proxy Root CA", NULL, &maker->root);
+        make_authority(maker, INIT_ROOT, INIT_ROOT_KEY, "mtls-proxy Root CA", NULL, &maker->root);
     if (result == 0)
-        result = make_authority(maker, "pki/cas/issuing.pem", "mtls-proxy Issuing CA", &maker->root,
-                                &maker->issuing);
+        result = make_authority(maker, INIT_ISSUING, INIT_ISSUING_KEY, "mtls-proxy Issuing CA",
+                                &maker->root, &maker->issuing);
     if (result == 0)
-        result = make_authority(maker, "pki/external/root.pem", "External Root CA", NULL,
-                                &maker->external_root);
+        result = make_authority(maker, INIT_EXTERNAL_ROOT, INIT_EXTERNAL_ROOT_KEY,
+                                "External Root CA", NULL, &maker->external_root);
     if (result == 0)
-        result = make_authority(maker, "pki/external/issuing.pem", "External Issuing CA",
+        result = make_authority(maker, INIT_EXTERNAL, INIT_EXTERNAL_KEY, "External Issuing CA",
                                 &maker->external_root, &maker->external_issuing);
     return result;
 }
 
+/* This machine, and the names that were asked for. */
+static GENERAL_NAMES *server_names(const struct init_options *options)
+{
+    GENERAL_NAMES *names = GENERAL_NAMES_new();
+    bool is_made = names != NULL;
+    for (size_t i = 0; i < options->host_count && is_made; i++)
+        is_made = init_names_add_host(names, options->hosts[i]);
+    if (is_made && init_names_add(names, "dns:localhost") &&
+        init_names_add(names, "ip:127.0.0.1") && init_names_add(names, "ip:::1"))
+        return names;
+    GENERAL_NAMES_free(names);
+    return NULL;
+}
+
 static int make_server(struct maker *maker)
 {
+    const struct init_options *options = maker->options;
+    GENERAL_NAMES *names = server_names(options);
     struct init_request request = {
-        .common_name = "localhost",
+        .common_name = options->host_count == 0 ? "localhost" : options->hosts[0],
+        .key_type = options->key_type,
         .usage = "serverAuth",
-        .names = "DNS:localhost,IP:127.0.0.1,IP:::1",
+        .names = names,
         .not_before = maker->now - HOUR,
-        .not_after = maker->now - HOUR + YEAR,
+        .not_after = maker->now - HOUR + maker->leaf_life,
     };
     struct init_identity server = {0};
-    maker->name = "pki/server.pem";
+    maker->writer.name = "pki/server.pem";
     int result = INIT_CRYPTO_FAILED;
-    if (init_identity_make(&request, &maker->issuing, &server))
-        result = add_certificates(maker, "pki/server.pem", server.x509, maker->issuing.x509);
+    if (names != NULL && init_identity_make(&request, &maker->issuing, &server))
+        result = init_write_certificates(&maker->writer, "pki/server.pem", server.x509,
+                                         maker->issuing.x509);
     if (result == 0)
-        result = add_key(maker, "pki/server.key", server.key);
+        result = init_write_key(&maker->writer, "pki/server.key", server.key);
     init_identity_clear(&server);
+    GENERAL_NAMES_free(names);
     return result;
 }
 
 enum signer { SIGNER_ISSUING, SIGNER_EXTERNAL, SIGNER_ITSELF };
 
-/* `begins` counts from now. A certificate that is not valid yet must stay so for as long as the
- * authorities live, or the folder would tell another story one day. */
+/* A certificate that is not valid yet must stay so for nearly as long as the authorities live, or
+ * the folder would tell another story one day. */
+enum period { PERIOD_NOW, PERIOD_PAST, PERIOD_FUTURE };
+
 static const struct client {
     const char *pem, *key, *pkcs12;
     const char *common_name;
-    const char *names;
+    const char *name; /* alternative name; NULL: none */
     const char *usage;
     enum signer signer;
-    int64_t begins;
+    enum period period;
 } clients[] = {
 #define FILES(name) \
     "pki/clients/" name ".pem", "pki/clients/" name ".key", "pki/clients/" name ".p12"
-    {FILES("good"), "Alice", "email:alice@contoso.example", "clientAuth", SIGNER_ISSUING, -HOUR},
-    {FILES("expired"), "Expired", NULL, "clientAuth", SIGNER_ISSUING, -YEAR - DAY},
-    {FILES("not-yet-valid"), "Not Yet Valid", NULL, "clientAuth", SIGNER_ISSUING,
-     YEARS - YEAR - DAY},
-    {FILES("revoked"), "Revoked", NULL, "clientAuth", SIGNER_ISSUING, -HOUR},
-    {FILES("wrong-usage"), "Wrong Usage", NULL, "serverAuth", SIGNER_ISSUING, -HOUR},
-    {FILES("untrusted"), "Untrusted", NULL, "clientAuth", SIGNER_EXTERNAL, -HOUR},
-    {FILES("self-signed"), "Self Signed", NULL, "clientAuth", SIGNER_ITSELF, -HOUR},
+    {FILES("good"), "Alice", "email:alice@contoso.example", "clientAuth", SIGNER_ISSUING,
+     PERIOD_NOW},
+    {FILES("expired"), "Expired", NULL, "clientAuth", SIGNER_ISSUING, PERIOD_PAST},
+    {FILES("not-yet-valid"), "Not Yet Valid", NULL, "clientAuth", SIGNER_ISSUING, PERIOD_FUTURE},
+    {FILES("revoked"), "Revoked", NULL, "clientAuth", SIGNER_ISSUING, PERIOD_NOW},
+    {FILES("wrong-usage"), "Wrong Usage", NULL, "serverAuth", SIGNER_ISSUING, PERIOD_NOW},
+    {FILES("untrusted"), "Untrusted", NULL, "clientAuth", SIGNER_EXTERNAL, PERIOD_NOW},
+    {FILES("self-signed"), "Self Signed", NULL, "clientAuth", SIGNER_ITSELF, PERIOD_NOW},
 #undef FILES
 };
 
@@ -169,30 +144,59 @@ static const struct init_identity *signer_of(const struct maker *maker, enum sig
     return signer == SIGNER_ISSUING ? &maker->issuing : &maker->external_issuing;
 }
 
+static int64_t begin_of(const struct maker *maker, enum period period)
+{
+    switch (period) {
+    case PERIOD_PAST:
+        return maker->now - maker->leaf_life - DAY;
+    case PERIOD_FUTURE:
+        return maker->now + maker->authority_life - maker->leaf_life - DAY;
+    case PERIOD_NOW:
+        break;
+    }
+    return maker->now - HOUR;
+}
+
 static int make_client(struct maker *maker, const struct client *client)
 {
+    int64_t begin = begin_of(maker, client->period);
+    GENERAL_NAMES *names = GENERAL_NAMES_new();
     struct init_request request = {
         .common_name = client->common_name,
+        .key_type = maker->options->key_type,
         .usage = client->usage,
-        .names = client->names,
-        .not_before = maker->now + client->begins,
-        .not_after = maker->now + client->begins + YEAR,
+        .names = names,
+        .not_before = begin,
+        .not_after = begin + maker->leaf_life,
     };
     const struct init_identity *signer = signer_of(maker, client->signer);
     X509 *issuer = signer == NULL ? NULL : signer->x509;
     struct init_identity identity = {0};
-    maker->name = client->pem;
+    maker->writer.name = client->pem;
     int result = INIT_CRYPTO_FAILED;
-    if (init_identity_make(&request, signer, &identity))
-        result = add_certificates(maker, client->pem, identity.x509, issuer);
+    if (names != NULL && (client->name == NULL || init_names_add(names, client->name)) &&
+        init_identity_make(&request, signer, &identity))
+        result = init_write_certificates(&maker->writer, client->pem, identity.x509, issuer);
     if (result == 0)
-        result = add_key(maker, client->key, identity.key);
+        result = init_write_key(&maker->writer, client->key, identity.key);
     if (result == 0)
-        result = add_pkcs12(maker, client->pkcs12, &identity, issuer, client->common_name);
+        result = init_write_pkcs12(&maker->writer, client->pkcs12, &identity, issuer,
+                                   client->common_name);
     if (result == 0 && str_equal(str_of(client->common_name), STR("Revoked")) &&
         X509_up_ref(identity.x509) == 1)
         maker->revoked = identity.x509;
     init_identity_clear(&identity);
+    GENERAL_NAMES_free(names);
+    return result;
+}
+
+static int make_crl(struct maker *maker, const char *name, const struct init_identity *issuer,
+                    X509 *revoked)
+{
+    X509_CRL *crl = init_crl_make(issuer, NULL, revoked, maker->now - HOUR,
+                                  maker->now - HOUR + maker->authority_life);
+    int result = init_write_crl(&maker->writer, name, crl);
+    X509_CRL_free(crl);
     return result;
 }
 
@@ -200,12 +204,16 @@ static int make_folders(struct maker *maker)
 {
     static const char *const names[] = {"pki",      "pki/roots",   "pki/cas",
                                         "pki/crls", "pki/clients", "pki/external"};
+    static const char private[] = "pki/private";
     int result = 0;
     for (size_t i = 0; result == 0 && i < sizeof names / sizeof names[0]; i++) {
-        maker->name = names[i];
-        result = init_tree_add_folder(maker->tree, names[i]);
+        maker->writer.name = names[i];
+        result = init_tree_add_folder(maker->writer.tree, names[i]);
     }
-    return result;
+    if (result != 0)
+        return result;
+    maker->writer.name = private;
+    return init_tree_add_private_folder(maker->writer.tree, private);
 }
 
 static int make_all(struct maker *maker)
@@ -218,18 +226,25 @@ static int make_all(struct maker *maker)
     for (size_t i = 0; result == 0 && i < sizeof clients / sizeof clients[0]; i++)
         result = make_client(maker, &clients[i]);
     if (result == 0)
-        result = add_crl(maker, "pki/crls/root.pem", &maker->root, NULL);
+        result = make_crl(maker, INIT_ROOT_CRL, &maker->root, NULL);
     if (result == 0)
-        result = add_crl(maker, "pki/crls/issuing.pem", &maker->issuing, maker->revoked);
+        result = make_crl(maker, INIT_ISSUING_CRL, &maker->issuing, maker->revoked);
     if (result != 0)
         return result;
-    maker->name = "proxy.yaml";
-    return init_tree_add_file(maker->tree, "proxy.yaml", str_of(init_configuration), PUBLIC_MODE);
+    maker->writer.name = "proxy.yaml";
+    struct text text = {0};
+    init_configuration_write(maker->options->listen, &text);
+    result = init_tree_add_file(maker->writer.tree, "proxy.yaml", text_str(&text), PUBLIC_MODE);
+    text_clear(&text);
+    return result;
 }
 
-int init_make(struct init_tree *tree, int64_t now_s, const char **ret_name)
+int init_make_with(struct init_tree *tree, const struct init_options *options, int64_t now_s,
+                   const char **ret_name)
 {
-    struct maker maker = {.tree = tree, .now = now_s};
+    struct maker maker = {.writer = {.tree = tree}, .options = options, .now = now_s};
+    maker.leaf_life = options->days == 0 ? YEAR : options->days * DAY;
+    maker.authority_life = YEARS > 2 * maker.leaf_life + YEAR ? YEARS : 2 * maker.leaf_life + YEAR;
     int result = make_all(&maker);
     init_identity_clear(&maker.root);
     init_identity_clear(&maker.issuing);
@@ -237,6 +252,12 @@ int init_make(struct init_tree *tree, int64_t now_s, const char **ret_name)
     init_identity_clear(&maker.external_issuing);
     X509_free(maker.revoked);
     if (result != 0)
-        *ret_name = maker.name;
+        *ret_name = maker.writer.name;
     return result;
+}
+
+int init_make(struct init_tree *tree, int64_t now_s, const char **ret_name)
+{
+    const struct init_options options = {0};
+    return init_make_with(tree, &options, now_s, ret_name);
 }

@@ -54,12 +54,22 @@ static void remember(struct init_tree *tree, const char *name, bool is_folder)
     tree->is_folder[tree->count++] = is_folder;
 }
 
-int init_tree_add_folder(struct init_tree *tree, const char *name)
+static int add_folder(struct init_tree *tree, const char *name, mode_t mode)
 {
-    if (mkdirat(tree->fd, name, 0777) != 0)
+    if (mkdirat(tree->fd, name, mode) != 0)
         return -errno;
     remember(tree, name, true);
     return 0;
+}
+
+int init_tree_add_folder(struct init_tree *tree, const char *name)
+{
+    return add_folder(tree, name, 0777);
+}
+
+int init_tree_add_private_folder(struct init_tree *tree, const char *name)
+{
+    return add_folder(tree, name, 0700);
 }
 
 static int write_all(int fd, struct str bytes)
@@ -85,6 +95,30 @@ int init_tree_add_file(struct init_tree *tree, const char *name, struct str byte
     if (close(fd) != 0 && error == 0)
         error = -errno;
     return error;
+}
+
+int init_tree_put_file(struct init_tree *tree, const char *name, struct str bytes, mode_t mode)
+{
+    char *fresh = xasprintf("%s.new", name);
+    (void)unlinkat(tree->fd, fresh, 0); /* of an attempt that was killed */
+    bool is_there = faccessat(tree->fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    int result = init_tree_add_file(tree, fresh, bytes, mode);
+    if (result == 0 && renameat(tree->fd, fresh, tree->fd, name) != 0)
+        result = -errno;
+    if (result == 0) { /* what was replaced cannot be brought back */
+        free(tree->made[--tree->count]);
+        if (!is_there)
+            remember(tree, name, false);
+    }
+    free(fresh);
+    return result;
+}
+
+int init_tree_reopen(struct init_tree *tree, const char *path)
+{
+    tree->path = path;
+    tree->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return tree->fd < 0 ? -errno : 0;
 }
 
 void init_tree_undo(struct init_tree *tree)

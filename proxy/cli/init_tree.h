@@ -27,8 +27,15 @@ struct init_tree {    /* start from {.fd = -1} */
 MUST_USE int init_tree_open(struct init_tree *tree, const char *path);
 /* 0 or a negative errno. */
 MUST_USE int init_tree_add_folder(struct init_tree *tree, const char *name);
+/* For the owner alone. */
+MUST_USE int init_tree_add_private_folder(struct init_tree *tree, const char *name);
 MUST_USE int init_tree_add_file(struct init_tree *tree, const char *name, struct str bytes,
                                 mode_t mode);
+/* The same, and it takes the place of a file of that name in one step. */
+MUST_USE int init_tree_put_file(struct init_tree *tree, const char *name, struct str bytes,
+                                mode_t mode);
+/* Opens a folder that is there, to add to it: 0 or a negative errno. */
+MUST_USE int init_tree_reopen(struct init_tree *tree, const char *path);
 /* Removes what was made, the folder too when it is new. */
 void init_tree_undo(struct init_tree *tree);
 void init_tree_clear(struct init_tree *tree);

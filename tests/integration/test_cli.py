@@ -15,7 +15,7 @@ import tlsclient
 from events import DEADLINE, Lines
 from proxy import BINARY, Proxy, configuration, run, site
 
-COMMANDS = ["run", "check", "explain", "init", "echo", "version"]
+COMMANDS = ["run", "check", "explain", "init", "pki", "echo", "version"]
 
 
 @pytest.fixture
