@@ -159,6 +159,7 @@ struct config_forward {
     bool authorization_basic;
     bool host_upstream; /* host: upstream; false is keep */
     bool via;
+    bool request_body_buffer; /* request_body: buffer; false is stream */
 };
 
 /* One rule of authorize. Every condition that is given must hold; of a list, any value. */
@@ -330,6 +331,7 @@ struct config_limits {
     uint64_t body_bytes; /* 0: unlimited */
     uint64_t chain_bytes;
     uint64_t read_ahead_bytes;
+    uint64_t buffered_body_bytes;
 };
 struct config_timeouts { /* milliseconds */
     uint64_t handshake, header, body, idle, connect, response, queue, stop, reload_drain,
@@ -386,6 +388,7 @@ struct config {
     struct mark workers_mark;
     struct config_value user;
     struct config_value pid_file;
+    struct config_value temporary_directory;
     enum config_profile profile;
     struct config_compat compat;
     struct config_site *sites;

@@ -151,6 +151,9 @@ static const struct config_key limits_rows[] = {
     {.name = "read_ahead_bytes", .type = CONFIG_SIZE, ROW(config_limits, read_ahead_bytes),
      .min = 0, .max = 16 * MIB, .fallback = "48k",
      .doc = "body read ahead while a certificate is asked for late; `uploadReadAheadSize`"},
+    {.name = "buffered_body_bytes", .type = CONFIG_SIZE, ROW(config_limits, buffered_body_bytes),
+     .min = 0, .max = 16 * MIB, .fallback = "64k",
+     .doc = "of a body that is buffered, kept in memory; the rest goes to `temporary_directory`"},
 };
 static const struct config_table limits_table = {TABLE(config_limits, limits_rows)};
 
@@ -238,6 +241,9 @@ static const struct config_key root_rows[] = {
      .doc = "user to run as when started as root; null: mtls-proxy, else nobody"},
     {.name = "pid_file", .type = CONFIG_PATH, .flags = CONFIG_NULLABLE, ROW(config, pid_file),
      .fallback = "null", .doc = "file for the process id of the master; null: none"},
+    {.name = "temporary_directory", .type = CONFIG_PATH, ROW(config, temporary_directory),
+     .fallback = "/var/tmp",
+     .doc = "where bodies that are buffered go when memory should not hold them; as nameless files"},
     {.name = "compatibility", .type = CONFIG_CHOICE, ROW(config, profile), .words = profile_words,
      .fallback = "iis10-2025", .after = config_profile_apply,
      .doc = "the IIS whose behaviour is followed: iis75, iis8, iis10, iis10-2022 or iis10-2025"},

@@ -182,6 +182,8 @@ static const struct config_word identity_words[] = {
     {"aws-alb", IDENTITY_AWS_ALB, false}, {"apache", IDENTITY_APACHE, false}, {0}};
 static const struct config_word authorization_words[] = {
     {"none", false, false}, {"basic", true, false}, {0}};
+static const struct config_word request_body_words[] = {
+    {"stream", false, false}, {"buffer", true, false}, {0}};
 static const struct config_word host_words[] = {
     {"keep", false, false}, {"upstream", true, false}, {0}};
 
@@ -207,6 +209,10 @@ static const struct config_key forward_rows[] = {
      .doc = "the `Host` the backend sees: the client's, or the upstream's own"},
     {.name = "via", .type = CONFIG_BOOL, ROW(config_forward, via), .fallback = "true",
      .doc = "add `Via` (RFC 9110 section 7.6.3)"},
+    {.name = "request_body", .type = CONFIG_CHOICE, ROW(config_forward, request_body_buffer),
+     .words = request_body_words, .fallback = "stream",
+     .doc = "stream: passed on as it comes; buffer: taken whole first, then sent with a "
+            "`Content-Length`"},
 };
 static const struct config_table forward_table = {TABLE(config_forward, forward_rows),
                                                   .finish = config_header_check_sources};

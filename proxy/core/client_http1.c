@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "core/body_buffer.h"
 #include "core/late_certificate.h"
 #include "core/linger.h"
 #include "core/snapshot.h"
@@ -38,7 +39,8 @@ static void op_send_interim(struct exchange *x, const struct http_response *resp
  * request could not be told from it (RFC 9110 section 10.1.1). */
 static bool body_is_uncertain(const struct exchange *x)
 {
-    return x->request_has_body && !x->request_ended && (x->discard_body || x->is_early) &&
+    return x->request_has_body && !x->request_ended && !x->request_is_read &&
+           (x->discard_body || x->is_early) &&
            (x->request.expect_continue ||
             (x->request.body.kind == HTTP_BODY_LENGTH && x->request.body.length > DISCARD_MAX));
 }
@@ -210,9 +212,25 @@ static bool offer_body(struct client *client, struct str data)
     return taken == data.len;
 }
 
+/* The client's body is complete: what was kept of it goes first. */
+static bool end_body(struct client *client)
+{
+    struct str data;
+    if (client->exchange->request_is_read && body_buffer_next(client->exchange, &data))
+        return offer_body(client, data);
+    if (!client->exchange->request_ended)
+        exchange_request_end(client->exchange);
+    return true;
+}
+
 static void pump_body(struct client *client)
 {
     struct exchange *x = client->exchange;
+    if (x->discard_body && x->request_is_read) { /* what is left of it lies here, not in the way */
+        client->body_pending = (struct str){NULL, 0};
+        x->request_ended = true;
+        return;
+    }
     if (client->body_pending.len > 0) {
         struct str pending = client->body_pending;
         client->body_pending = (struct str){NULL, 0};
@@ -228,7 +246,8 @@ static void pump_body(struct client *client)
         if (result == HTTP1_BODY_MORE && !client->saw_eof)
             break;
         if (result == HTTP1_BODY_END) {
-            exchange_request_end(x);
+            if (!end_body(client))
+                break;
         } else if (result == HTTP1_BODY_MORE) {
             exchange_request_failed(x, OUTCOME_BAD_REQUEST, "the client closed inside the body");
             give_up_body(client);

@@ -188,6 +188,7 @@ struct engine *engine_new(const struct engine_options *options)
     crowd_init(engine, options->workers);
     buf_pool_init(&engine->buffers, (size_t)performance->free_buffers);
     engine->buffers.bulk_max = (size_t)performance->bulk_buffers;
+    spool_init(&engine->spool, options->spool_fd > 0 ? options->spool_fd : -1);
     engine->verdicts = verdict_cache_new((size_t)performance->verdict_cache);
     identity_start(engine);
     engine->access_log =
@@ -289,6 +290,7 @@ void engine_free(struct engine *engine)
     crowd_clear(engine);
     verdict_cache_free(engine->verdicts);
     buf_pool_clear(&engine->buffers);
+    spool_clear(&engine->spool);
     free(engine);
 }
 

@@ -16,6 +16,7 @@
 #include "core/crowd.h"
 #include "core/engine.h"
 #include "core/snapshot.h"
+#include "core/spool.h"
 #include "core/trim.h"
 #include "net/addr.h"
 #include "net/listener.h"
@@ -42,6 +43,7 @@ struct engine {
     const struct snapshot *snapshot; /* borrowed */
     unsigned slot;
     struct buf_pool buffers;
+    struct spool spool; /* of bodies that are buffered */
     struct engine_listener *listeners;
     size_t listener_count;
     struct client *clients; /* open connections */

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "core/access.h"
+#include "core/body_buffer.h"
 #include "core/client.h"
 #include "core/cors.h"
 #include "core/error_page.h"
@@ -278,7 +279,8 @@ void exchange_authorize(struct exchange *x)
     if (redirect_to_https(x) || !is_allowed(x) || redirect_elsewhere(x) || !rewrite(x))
         return;
     x->group = &x->engine->groups[x->place->upstream];
-    upstream_start(x);
+    if (!body_buffer_begin(x))
+        upstream_start(x);
 }
 
 void exchange_begin(struct client *client, const struct client_ops *ops, struct arena *arena,
@@ -544,6 +546,7 @@ void exchange_finish(struct exchange *x, bool client_is_gone)
         return;
     x->is_finished = true;
     let_go_of_upstream(x);
+    body_buffer_clear(x);
     write_access_log(x, client_is_gone && !x->is_aborted);
 }
 
@@ -551,4 +554,5 @@ void exchange_forget(struct exchange *x)
 {
     x->is_finished = true;
     let_go_of_upstream(x);
+    body_buffer_clear(x);
 }

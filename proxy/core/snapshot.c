@@ -10,6 +10,7 @@
 #include "config/config_load.h"
 #include "config/config_place.h"
 #include "core/authorize.h"
+#include "core/body_buffer.h"
 #include "core/error_page_files.h"
 #include "core/header_edit.h"
 #include "core/identity_headers.h"
@@ -256,6 +257,7 @@ static struct snapshot *build(struct config *config, struct tls_ticket_keys *key
     snapshot->proxies = trusted_proxies_new(&config->trusted_proxies, errors);
     header_edit_check(snapshot, errors);
     redirect_check(snapshot, errors);
+    snapshot->has_buffered_bodies = !only_judges && body_buffer_check(config, errors);
     if (!only_judges)
         snapshot->error_pages = error_page_files_new(config, errors);
     snapshot->access_fields = access_log_configured(&config->log, errors);

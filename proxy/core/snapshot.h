@@ -74,8 +74,9 @@ struct snapshot {
     struct error_page_files *error_pages;
     struct trusted_proxies *proxies; /* peers whose word about clients is believed */
     unsigned access_fields;
-    bool only_judges; /* snapshot_new_to_judge() */
-    bool is_backend;  /* the echo command: shows requests as they came */
+    bool only_judges;         /* snapshot_new_to_judge() */
+    bool has_buffered_bodies; /* some place buffers: the workers need a spool */
+    bool is_backend;          /* the echo command: shows requests as they came */
 };
 
 /* Loads everything `run` would load; takes the configuration over whatever happens. NULL when

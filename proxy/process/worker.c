@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/engine.h"
+#include "core/spool.h"
 #include "process/control.h"
 
 /* The engine keeps the deadline; this is for the case that it does not. */
@@ -29,6 +30,7 @@ struct worker {
     int *listen_fds;         /* this slot's */
     int error_fd;
     int access_fd; /* -1: none */
+    int spool_fd;  /* -1: none */
     bool is_draining;
     bool is_broken;
 };
@@ -176,10 +178,24 @@ static void close_what_is_not_ours(struct worker *worker)
     free(keep);
 }
 
+/* Before the privileges go: afterwards nothing is opened by its path. */
+static void open_spool(struct worker *worker)
+{
+    const struct snapshot *snapshot = worker->context->snapshot;
+    const char *directory = snapshot->config->temporary_directory.text;
+    worker->spool_fd = -1;
+    if (!snapshot->has_buffered_bodies)
+        return;
+    worker->spool_fd = spool_open(directory);
+    if (worker->spool_fd < 0)
+        log_error("worker.spool", "slot=%u path=\"%s\" error=\"%s\"", worker->seat->slot, directory,
+                  strerrordesc_np(-worker->spool_fd));
+}
+
 /* The terminal's and the master's signals are none of ours: the master says what to do. */
 static void ignore_signals(void)
 {
-    static const int IGNORED[] = {SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE};
+    static const int IGNORED[] = {SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGXFSZ};
     for (size_t i = 0; i < sizeof IGNORED / sizeof IGNORED[0]; i++)
         (void)signal(IGNORED[i], SIG_IGN);
 }
@@ -202,6 +218,7 @@ static bool start_loop(struct worker *worker)
         .listen_fds = worker->listen_fds,
         .listen_addrs = context->listeners->addrs,
         .access_log_fd = worker->access_fd,
+        .spool_fd = worker->spool_fd,
         .slot = worker->seat->slot,
         .workers = context->listeners->slots,
     };
@@ -238,6 +255,7 @@ int worker_main(const struct process_seat *seat)
     logs_use(context->logs);
     close_what_is_not_ours(&worker);
     ignore_signals();
+    open_spool(&worker);
     int error = privileges_drop(context->privileges);
     if (error < 0) {
         log_error("worker.privileges", "slot=%u error=%s", seat->slot, strerrorname_np(-error));

@@ -61,6 +61,8 @@ START_TEST(the_process_has_the_documented_defaults)
     ck_assert_uint_eq(config->limits.body_bytes, 0);
     ck_assert_uint_eq(config->limits.chain_bytes, 32768);
     ck_assert_uint_eq(config->limits.read_ahead_bytes, 49152);
+    ck_assert_uint_eq(config->limits.buffered_body_bytes, 65536);
+    ck_assert_str_eq(config->temporary_directory.text, "/var/tmp");
     ck_assert_uint_eq(config->timeouts.handshake, 10000);
     ck_assert_uint_eq(config->timeouts.header, 10000);
     ck_assert_uint_eq(config->timeouts.body, 60000);
@@ -97,7 +99,7 @@ START_TEST(a_site_has_the_documented_defaults)
     ck_assert_uint_eq(site->access.forward.identity, IDENTITY_RFC9440);
     ck_assert_uint_eq(site->access.forward.header_count, 0);
     ck_assert(!site->access.forward.authorization_basic && !site->access.forward.host_upstream);
-    ck_assert(site->access.forward.via);
+    ck_assert(site->access.forward.via && !site->access.forward.request_body_buffer);
     ck_assert_str_eq(site->access.upstream.text, "echo");
     ck_assert(!site->negotiate_late);
     ck_assert_int_eq(site->tls.min_version, 0x0303);
@@ -302,17 +304,17 @@ static const struct config_access *find_location(const struct config *config, co
 
 START_TEST(locations_inherit_from_the_nearest_enclosing_one)
 {
-    struct config *config =
-        parse(HTTPS "    client_certificate: require\n"
-                    "    mapping: {}\n"
-                    "    forward: { headers: { X-User: '{user}' }, via: false }\n"
-                    "    locations:\n"
-                    "      - { path: /a/b/c/d, require_128_bit: true }\n"
-                    "      - { path: /A/b/, upstream: 'http://x', forward: { host: upstream } }\n"
-                    "      - { path: /a, client_certificate: ignore }\n"
-                    "      - { path: /ab }\n"
-                    "      - { path: /z, anonymous: true }\n"
-                    "      - { path: /z/y, client_certificate: accept }\n");
+    struct config *config = parse(
+        HTTPS "    client_certificate: require\n"
+              "    mapping: {}\n"
+              "    forward: { headers: { X-User: '{user}' }, via: false, request_body: buffer }\n"
+              "    locations:\n"
+              "      - { path: /a/b/c/d, require_128_bit: true }\n"
+              "      - { path: /A/b/, upstream: 'http://x', forward: { host: upstream } }\n"
+              "      - { path: /a, client_certificate: ignore }\n"
+              "      - { path: /ab }\n"
+              "      - { path: /z, anonymous: true }\n"
+              "      - { path: /z/y, client_certificate: accept }\n");
     ck_assert_uint_eq(config->sites[0].location_count, 6);
     ck_assert_str_eq(config->sites[0].locations[0].path.text, "/a/b/c/d");
     const struct config_access *deep = find_location(config, "/a/b/c/d");
@@ -320,6 +322,7 @@ START_TEST(locations_inherit_from_the_nearest_enclosing_one)
     ck_assert_str_eq(deep->upstream.text, "http://x");
     ck_assert(deep->require_128_bit && deep->require_ssl && deep->anonymous);
     ck_assert(deep->forward.host_upstream && !deep->forward.via);
+    ck_assert(deep->forward.request_body_buffer);
     ck_assert_uint_eq(deep->forward.header_count, 1);
     const struct config_access *a = find_location(config, "/a");
     ck_assert(!a->forward.host_upstream && !a->require_128_bit && a->anonymous);
