@@ -28,6 +28,12 @@ ifeq ($(shell uname -m),x86_64)
 HARDEN += -fcf-protection=full
 endif
 LDHARDEN := -pie -Wl,-z,relro,-z,now
+ifeq ($(shell uname -m),x86_64)
+# The linker drops both properties because the start files of Debian's C library (Scrt1.o, crti.o,
+# crtn.o) have neither; all of ours have. Where the C library is built without them as well they are
+# never switched on.
+LDHARDEN += -Wl,-z,ibt,-z,shstk
+endif
 LDLIBS := $(shell pkg-config --libs $(PKGS))
 
 ifeq ($(VARIANT),asan)

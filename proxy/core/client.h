@@ -42,8 +42,7 @@ struct client {
     bool is_behind_proxy;     /* the other end is a trusted proxy */
     bool awaits_proxy_header; /* its first bytes may be, or must be, a PROXY header */
     struct proxy_protocol proxy_header;
-    bool is_shaking_hands; /* counted in the engine's handshakes */
-    struct addr local;     /* the address the peer connected to, never a wildcard */
+    struct addr local; /* the address the peer connected to, never a wildcard */
     enum client_state state;
     struct stream stream;
     struct deadline deadline;
@@ -60,11 +59,12 @@ struct client {
     bool was_asked;              /* for a certificate after the handshake: never again */
     bool close_after;            /* no request after the current one */
     bool is_due;                 /* the deadline of CLIENT_EXCHANGE runs */
+    bool is_goodbye_due;         /* the socket was too full for it */
+    bool is_shaking_hands;       /* counted in the engine's handshakes */
     uint64_t progress;           /* bytes in and out when the deadline was last moved */
     uint64_t bytes_logged;       /* of stream.bytes_read: they belong to past requests */
     uint64_t drained_bytes;      /* of a refused body: read and dropped */
     uint64_t linger_until_ms;    /* monotonic: closed then, whatever is sent */
-    bool is_goodbye_due;         /* the socket was too full for it */
 };
 
 /* Takes a freshly accepted descriptor. */

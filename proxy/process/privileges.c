@@ -133,8 +133,25 @@ static int drop_capabilities(void)
     return syscall(SYS_capset, &header, none) < 0 ? -errno : 0;
 }
 
+/* What no program that is started later can have, whatever its file says. Only who has CAP_SETPCAP
+ * may give it up; without that, PR_SET_NO_NEW_PRIVS alone has to do. */
+static int drop_bounding_set(void)
+{
+    for (unsigned long capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0;
+         capability++) {
+        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) < 0)
+            return errno == EPERM ? 0 : -errno;
+    }
+    return 0;
+}
+
 int privileges_drop(const struct privileges *privileges)
 {
+    if (privileges->is_dropping || geteuid() != 0) {
+        int error = drop_bounding_set(); /* while we may */
+        if (error < 0)
+            return error;
+    }
     if (privileges->is_dropping) {
         int error = become(privileges);
         if (error < 0)

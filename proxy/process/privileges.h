@@ -31,7 +31,8 @@ struct privileges {   /* start from {0}: nothing to give up */
 MUST_USE bool privileges_lookup(const struct config_value *user, bool is_root,
                                 struct privileges *ret_privileges, struct error_list *errors);
 void privileges_clear(struct privileges *privileges);
-/* In a worker: becomes the user for good and closes the ways back. 0 or a negative errno. */
+/* In a worker: becomes the user for good and closes the ways back: no capability is left in any
+ * set, the bounding set included where the kernel lets us. 0 or a negative errno. */
 MUST_USE int privileges_drop(const struct privileges *privileges);
 
 /* Raises RLIMIT_NOFILE to the hard limit and returns it. */

@@ -431,11 +431,16 @@ def test_as_root_the_workers_are_somebody_else(start, basics):
     if os.getuid() != 0:
         pytest.skip("only root can give its rights away")
     proxy = start(site(basics))
+    master = read(f"/proc/{proxy.process.pid}/status")
+    may_bound = int(re.search(r"^CapEff:\s+(\w+)$", master, re.M).group(1), 16) >> 8 & 1  # SETPCAP
     for pid in proxy.workers():
         status = read(f"/proc/{pid}/status")
         assert "0" not in re.search(r"^Uid:\s+(.*)$", status, re.M).group(1).split()
         assert re.search(r"^NoNewPrivs:\s+1$", status, re.M)
-        assert re.search(r"^CapEff:\s+0+$", status, re.M)
+        for capabilities in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert re.search(rf"^{capabilities}:\s+0+$", status, re.M), status
+        if may_bound:
+            assert re.search(r"^CapBnd:\s+0+$", status, re.M), status
 
 
 def test_a_handshake_begun_before_a_change_of_trust_is_not_judged_by_the_old(start, basics):
