@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "process/preflight.h"
 
 static const char USAGE[] =
     "usage: mtls-proxy check [-c FILE]\n"
@@ -45,7 +46,12 @@ int cli_check(int argc, char **argv)
     struct snapshot *snapshot = load_snapshot(file);
     if (snapshot == NULL)
         return CLI_FAILED;
-    (void)printf("%s: ok\n", file);
+    struct error_list errors = {0};
+    preflight_check(snapshot, &errors);
+    bool is_ok = errors.errors == 0;
+    load_print(&errors);
+    if (is_ok)
+        (void)printf("%s: ok\n", file);
     snapshot_free(snapshot);
-    return CLI_OK;
+    return is_ok ? CLI_OK : CLI_FAILED;
 }

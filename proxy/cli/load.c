@@ -13,7 +13,7 @@ const char *load_default_file(void)
     return access("proxy.yaml", F_OK) == 0 ? "proxy.yaml" : "/etc/mtls-proxy/proxy.yaml";
 }
 
-static void print_errors(struct error_list *errors)
+void load_print(struct error_list *errors)
 {
     for (size_t i = 0; i < errors->count; i++) {
         char *line = error_format(&errors->entries[i]);
@@ -38,7 +38,7 @@ struct snapshot *load_to_judge(const char *file, load_change_fn change, void *ar
     struct error_list errors = {0};
     struct config *config = config_load(file, &errors);
     struct snapshot *snapshot = judge_with(config, change, arg, &errors);
-    print_errors(&errors);
+    load_print(&errors);
     return snapshot;
 }
 
@@ -60,6 +60,6 @@ struct snapshot *load_snapshot(const char *file)
     struct error_list errors = {0};
     struct config *config = config_load(file, &errors);
     struct snapshot *snapshot = config == NULL ? NULL : advice_snapshot_new(config, NULL, &errors);
-    print_errors(&errors);
+    load_print(&errors);
     return snapshot;
 }

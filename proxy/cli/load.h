@@ -19,5 +19,7 @@ struct snapshot *load_to_judge(const char *file, load_change_fn change, void *ar
 struct snapshot *load_text_to_judge(struct str yaml, load_change_fn change, void *arg);
 /* Loads everything that `run` would load, with its errors and warnings on stderr. */
 struct snapshot *load_snapshot(const char *file);
+/* Prints the list on stderr, one a line, and clears it. */
+void load_print(struct error_list *errors);
 
 #endif

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "observe/access_log.h"
 #include "observe/access_log_daily.h"
+#include "process/path_problem.h"
 
 /* stdout and stderr are shared with whoever started us, so their flags are not ours to change. A
  * pipe or terminal is opened a second time, without blocking; a file is not, because two
@@ -59,8 +60,12 @@ static bool stderr_is_journal(void)
 static int open_path(const char *path, struct mark mark, struct error_list *errors)
 {
     int fd = open_log(path);
-    if (fd < 0)
-        errors_add(errors, mark, "cannot open the log \"%s\": %s", path, strerrordesc_np(-fd));
+    if (fd < 0) {
+        struct text text = {0};
+        path_problem_add(&text, path, fd);
+        errors_add(errors, mark, "cannot open the log \"%s\": %s", path, text.ptr);
+        text_clear(&text);
+    }
     return fd;
 }
 

@@ -18,9 +18,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "config/config_place.h"
 #include "observe/access_log_daily.h"
 #include "process/master_private.h"
 #include "process/notify.h"
+#include "process/path_problem.h"
 #include "process/pid_file.h"
 #include "process/reload.h"
 #include "tls/tls_store.h"
@@ -342,12 +344,29 @@ static struct release *load_first(struct master *master, struct error_list *erro
         master->parts->config_free(config);
         return NULL;
     }
+    if (master->privileges.is_fallback)
+        log_notice("master.user", "user=%s reason=\"there is no user mtls-proxy\"",
+                   master->privileges.name);
     master->keys = tls_ticket_keys_init(shm_keys(master->shm));
     tls_ticket_keys_set_store(master->keys, tls_store_init(shm_store(master->shm), sessions));
     return release_new(master->parts, config, &master->privileges, master->keys, errors);
 }
 
 /* Everything up to the first fork. */
+static void log_pid_file(const struct config *config, int error)
+{
+    const struct config_value *file = &config->pid_file;
+    struct error_list errors = {0};
+    struct text text = {0};
+    path_problem_add(&text, file->text, error);
+    errors_add(&errors, file->mark, "cannot write the file: %s", text.ptr);
+    config_place_errors(config, &errors, 0);
+    print_errors(&errors);
+    log_error("master.pid_file", "error=%s file=\"%s\"", strerrorname_np(-error), file->text);
+    errors_clear(&errors);
+    text_clear(&text);
+}
+
 static enum master_exit prepare(struct master *master, struct release *release)
 {
     const struct config *config = release->snapshot->config;
@@ -355,13 +374,9 @@ static enum master_exit prepare(struct master *master, struct release *release)
     logs_use(&release->logs);
     master_check_nofile(master, release);
     master->listeners = listeners_new(master->slots, master->parts->listener_open);
-    const char *url = "";
-    int error = release_bind(release, master->listeners, &url);
-    if (error < 0) {
-        log_error("master.bind", "binding=%s error=%s text=\"%s\"", url, strerrorname_np(-error),
-                  strerrordesc_np(-error));
+    int error = release_bind(release, master->listeners, "master.bind");
+    if (error < 0)
         return MASTER_CANNOT_BIND;
-    }
     if (!add_events(master)) {
         log_error("master.start", "reason=\"the event loop cannot be set up\"");
         return MASTER_FAILED;
@@ -370,7 +385,7 @@ static enum master_exit prepare(struct master *master, struct release *release)
     if (config->pid_file.text != NULL) {
         error = pid_file_write(config->pid_file.text);
         if (error < 0) {
-            log_error("master.pid_file", "error=%s", strerrorname_np(-error));
+            log_pid_file(config, error);
             return MASTER_FAILED;
         }
         master->pid_file = xstrdup(config->pid_file.text);

@@ -11,7 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 
 #define DEFAULT_USER  "mtls-proxy"
@@ -97,8 +96,7 @@ bool privileges_lookup(const struct config_value *user, bool is_root,
                        DEFAULT_USER, FALLBACK_USER);
             return false;
         }
-        log_notice("master.user", "user=%s reason=\"there is no user %s\"", FALLBACK_USER,
-                   DEFAULT_USER);
+        found.is_fallback = true;
     }
     *ret_privileges = found;
     return true;

@@ -22,11 +22,12 @@ struct privileges {   /* start from {0}: nothing to give up */
     gid_t gid;
     gid_t *groups; /* owned; all groups of the user */
     size_t group_count;
-    char *name; /* owned */
+    char *name;       /* owned */
+    bool is_fallback; /* to nobody, because the usual user does not exist */
 };
 
 /* Looks the user up while files can still be read. Not root: nothing to give up, whatever is
- * configured. Without a name: mtls-proxy when it exists, else nobody with a notice. False with an
+ * configured. Without a name: mtls-proxy when it exists, else nobody (is_fallback). False with an
  * error in the list when a named user does not exist. */
 MUST_USE bool privileges_lookup(const struct config_value *user, bool is_root,
                                 struct privileges *ret_privileges, struct error_list *errors);

@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/mem.h"
+#include "config/config_place.h"
+#include "process/bind_problem.h"
 
 /* Slots are sockets and processes: a bound against a slip of the finger in a container with the
  * CPU list of its host. */
@@ -70,8 +73,10 @@ struct release *release_new(const struct master_parts *parts, struct config *con
     if (snapshot == NULL)
         return NULL;
     struct logs logs;
+    size_t first = errors->count;
     if (errors->errors > 0 ||
         !logs_open(snapshot->config, snapshot->access_fields, &logs, errors)) {
+        config_place_errors(snapshot->config, errors, first);
         parts->snapshot_free(snapshot);
         return NULL;
     }
@@ -84,7 +89,24 @@ struct release *release_new(const struct master_parts *parts, struct config *con
     return release;
 }
 
-int release_bind(struct release *release, struct listeners *listeners, const char **ret_url)
+static void log_bind(const struct snapshot *snapshot, size_t i, int error, const char *event)
+{
+    const struct snapshot_binding *binding = &snapshot->bindings[i];
+    struct error_list place = {0};
+    struct text fix = {0};
+    bind_problem_add(&fix, &binding->addr, error);
+    /* A list of one, for the path of its key. */
+    errors_add(&place, binding->mark, "cannot be bound");
+    config_place_errors(snapshot->config, &place, 0);
+    char *text = error_format(&place.entries[0]);
+    log_error(event, "binding=%s error=%s text=\"%s\" place=\"%s\" fix=\"%.*s\"", binding->url,
+              strerrorname_np(-error), strerrordesc_np(-error), text, STR_ARG(text_str(&fix)));
+    free(text);
+    text_clear(&fix);
+    errors_clear(&place);
+}
+
+int release_bind(struct release *release, struct listeners *listeners, const char *event)
 {
     const struct snapshot *snapshot = release->snapshot;
     struct listener_wish *wishes = xcalloc(snapshot->binding_count, sizeof *wishes);
@@ -95,7 +117,7 @@ int release_bind(struct release *release, struct listeners *listeners, const cha
     int error =
         listeners_prepare(listeners, wishes, snapshot->binding_count, &release->listeners, &failed);
     if (error < 0)
-        *ret_url = snapshot->bindings[failed].url;
+        log_bind(snapshot, failed, error, event);
     free(wishes);
     return error;
 }

@@ -36,9 +36,9 @@ void release_check_restart(const struct config *running, const struct config *wa
 struct release *release_new(const struct master_parts *parts, struct config *config,
                             const struct privileges *privileges, struct tls_ticket_keys *keys,
                             struct error_list *errors);
-/* Opens its sockets in the table (prepare). 0, or a negative errno with the binding's URL. */
-MUST_USE int release_bind(struct release *release, struct listeners *listeners,
-                          const char **ret_url);
+/* Opens its sockets in the table (prepare). 0 or a negative errno; that, which binding, where it
+ * stands in the configuration and what to do are then logged as an error under the event. */
+MUST_USE int release_bind(struct release *release, struct listeners *listeners, const char *event);
 /* Its processes must be gone. NULL is allowed. */
 void release_free(struct release *release);
 

@@ -102,11 +102,8 @@ void reload_begin(struct master *master)
         end_reload("reason=configuration", master, error_count);
         return;
     }
-    const char *url = "";
-    int error = release_bind(release, master->listeners, &url);
+    int error = release_bind(release, master->listeners, "reload.error");
     if (error < 0) {
-        log_error("reload.error", "binding=%s error=%s text=\"%s\"", url, strerrorname_np(-error),
-                  strerrordesc_np(-error));
         release_free(release);
         end_reload("reason=bind", master, 1);
         return;
