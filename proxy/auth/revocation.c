@@ -239,14 +239,21 @@ static bool has_direct(const struct query *query, const struct crl *crl)
     return false;
 }
 
+/* A list that is kept although an older one is in its place does not make that one mute: nobody who
+ * is revoked by what is installed gets in, and when the kept one has expired the other decides. */
+static bool may_supersede(const struct crl *other, const struct crl *crl)
+{
+    return other != crl && other->base == NULL && is_same_scope(other, crl) &&
+           (other->kept == CRL_KEPT_NOT || crl->kept != CRL_KEPT_NOT) && crl_is_newer(other, crl);
+}
+
 static bool is_superseded(const struct query *query, const struct crl *crl)
 {
     const struct crl_index *index = query->pool->trust->crls;
     uint32_t position = UINT32_MAX;
     const struct crl *other;
     while ((other = crl_index_next(index, crl->issuers[0], crl->issuer_hash, &position)) != NULL) {
-        if (other != crl && other->base == NULL && is_same_scope(other, crl) &&
-            crl_is_newer(other, crl) && is_begun(query, other) &&
+        if (may_supersede(other, crl) && is_begun(query, other) &&
             is_direct(query, other) == is_direct(query, crl) && is_trusted(query, other))
             return true;
     }

@@ -2,6 +2,7 @@
 #include <openssl/pem.h>
 
 #include "auth/client_cert.h"
+#include "auth/store_load.h"
 #include "unit/auth/make_cert.h"
 #include "unit/unit.h"
 
@@ -172,6 +173,21 @@ START_TEST(survives_damaged_certificates)
 }
 END_TEST
 
+START_TEST(counts_the_lines_that_begin_a_block)
+{
+    static const struct {
+        const char *text;
+        size_t count;
+    } cases[] = {{"", 0},
+                 {"-----BEGIN", 0},
+                 {"-----BEGIN ", 1},
+                 {"x-----BEGIN X\n", 0},
+                 {"x\n-----BEGIN X-----\ny\n-----END X-----\n-----BEGIN ", 2}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_uint_eq(store_count_blocks(cases[i].text, strlen(cases[i].text)), cases[i].count);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("client_cert");
@@ -184,6 +200,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, quotes_what_could_be_mistaken);
     tcase_add_test(tcase, writes_serial_numbers_as_openssl_does);
     tcase_add_test(tcase, survives_damaged_certificates);
+    tcase_add_test(tcase, counts_the_lines_that_begin_a_block);
     suite_add_tcase(suite, tcase);
     return suite;
 }
