@@ -147,11 +147,15 @@ const struct identity *exchange_identity(const struct exchange *x)
 struct fix_facts exchange_fix_facts(struct exchange *x, enum outcome outcome)
 {
     struct identity *identity = x->is_forwarded ? &x->forwarded : &x->client->identity;
+    const struct cert *leaf =
+        x->shows_certificate && identity_has_certificate(identity) ? identity->presented[0] : NULL;
+    const struct authorize_facts nobody = {.leaf = leaf};
     return (struct fix_facts){
         .site = x->site,
         .access = x->place == NULL ? NULL : x->place->config,
         .outcome = outcome,
-        .has_certificate = identity_has_certificate(identity),
+        .leaf = leaf,
+        .is_refused_by_rules = x->place != NULL && !authorize_allows(x->place->authorize, &nobody),
         .remedy = outcome_is_verdict(outcome) ? identity_remedy(identity, x->site) : NULL,
     };
 }

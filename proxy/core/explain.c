@@ -172,13 +172,19 @@ static bool is_judged_later(const struct explain_report *report,
     return is_refused;
 }
 
-static void add_fixes(struct explain_report *report, const struct explain_request *request)
+static void add_fixes(struct explain_report *report, const struct explain_request *request,
+                      const struct authorize *authorize)
 {
+    bool is_ignored = report->access->client_certificate == CLIENT_CERT_IGNORE;
+    const struct cert *leaf =
+        request->presented_count > 0 && !is_ignored ? request->presented[0] : NULL;
+    const struct authorize_facts nobody = {.leaf = leaf};
     struct fix_facts facts = {
         .site = request->site,
         .access = report->access,
         .outcome = report->outcome,
-        .has_certificate = request->presented_count > 0,
+        .leaf = leaf,
+        .is_refused_by_rules = !authorize_allows(authorize, &nobody),
     };
     if (outcome_is_verdict(report->outcome) || is_judged_later(report, request)) {
         remedy_find(request->site->trust, request->presented, request->presented_count,
@@ -235,7 +241,7 @@ void explain_make(const struct snapshot *snapshot, const struct explain_request 
     if (placed != OUTCOME_OK) {
         report->outcome = placed;
         add_path_rule(report, arena, request, &found);
-        add_fixes(report, request);
+        add_fixes(report, request, place->authorize);
         return;
     }
     struct access_decision decision = access_decide(&facts);
@@ -247,7 +253,7 @@ void explain_make(const struct snapshot *snapshot, const struct explain_request 
     if (decision.outcome == OUTCOME_OK)
         add_headers(snapshot, request, &decision, arena, report);
     else
-        add_fixes(report, request);
+        add_fixes(report, request, place->authorize);
 }
 
 void explain_clear(struct explain_report *report)

@@ -2,6 +2,7 @@
 #include "core/fix.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/x509.h>
 
@@ -49,6 +50,14 @@ static void add_set(struct fixes *fixes, const char *key, const char *value, con
     struct text text = {0};
     text_addf(&text, "set %s: %s%s%s", key, value, why[0] == '\0' ? "" : ", ", why);
     add(fixes, (struct fix){.action = FIX_SET, .key = key, .value = value}, &text);
+}
+
+/* key and value in memory of the list's own. */
+static void add_set_at(struct fixes *fixes, char *key, const char *value, const char *why)
+{
+    struct fix_list *list = fixes->list;
+    add_set(fixes, key, value, why);
+    list->items[list->count - 1].own_key = key;
 }
 
 static void add_present(struct fixes *fixes, const char *what)
@@ -349,10 +358,97 @@ static void fix_plain_http(struct fixes *fixes)
     add_present(fixes, "use https");
     if (facts->remedy != NULL)
         fix_verdict(fixes);
-    else if (is_required && !facts->has_certificate)
+    else if (is_required && facts->leaf == NULL)
         add_present(fixes, "present a client certificate");
     else if (!is_required)
         add_set(fixes, "require_ssl", "false", "if plain http is to be served here");
+}
+
+static void fix_rules(struct fixes *fixes)
+{
+    struct text text = {0};
+    text_add_cstr(&text, "add a rule with permission: allow that matches this client");
+    if (fixes->facts->leaf != NULL) {
+        text_add_cstr(&text, " (such as sha256: [");
+        text_add_hex(&text, fixes->facts->leaf->sha256, sizeof fixes->facts->leaf->sha256);
+        text_add_cstr(&text, "])");
+    }
+    text_add_cstr(&text, " to the authorize list of the path, in front of those that refuse it");
+    add(fixes, (struct fix){.action = FIX_PRESENT}, &text);
+}
+
+/* A location's own `anonymous` is stronger than that of the site. */
+static void fix_no_user(struct fixes *fixes)
+{
+    const struct config_site *site = fixes->facts->site->config;
+    const char *why = "or map this certificate to a user";
+    size_t i = 0;
+    while (i < site->location_count && &site->locations[i].access != fixes->facts->access)
+        i++;
+    if (i < site->location_count && site->access.anonymous)
+        add_set_at(fixes, xasprintf("locations[%s].anonymous", site->locations[i].path.text),
+                   "true", why);
+    else
+        add_set(fixes, "anonymous", "true", why);
+    if (fixes->facts->is_refused_by_rules)
+        fix_rules(fixes);
+}
+
+static struct cert_map_result mapped(const struct fixes *fixes)
+{
+    const struct fix_facts *facts = fixes->facts;
+    struct cert_map_result result = {0};
+    if (facts->leaf != NULL)
+        result = cert_map_lookup(facts->site->map, facts->leaf);
+    return result;
+}
+
+static void fix_denied(struct fixes *fixes)
+{
+    const struct config_mapping *mapping = &fixes->facts->site->config->mapping;
+    const char *wanted = mapped(fixes).mapping;
+    size_t i = 0;
+    while (wanted != NULL && i < mapping->many_to_one_count &&
+           strcmp(mapping->many_to_one[i].name.text, wanted) != 0)
+        i++;
+    if (wanted == NULL || i == mapping->many_to_one_count) {
+        add_present(fixes, "present another certificate");
+        return;
+    }
+    add_set_at(fixes, xasprintf("mapping.many_to_one[%zu].enabled", i), "false",
+               "if that mapping (permission: deny) is not meant for this certificate; else present "
+               "another one");
+    if (fixes->facts->access != NULL && !fixes->facts->access->anonymous)
+        add_set(fixes, "anonymous", "true", "or map this certificate to a user");
+    if (fixes->facts->is_refused_by_rules)
+        fix_rules(fixes);
+}
+
+static void fix_logon(struct fixes *fixes)
+{
+    const struct config_site *site = fixes->facts->site->config;
+    const char *user = mapped(fixes).user;
+    if (user == NULL) {
+        add_present(fixes, "list the mapped user under accounts, enabled and with the password "
+                           "that the mapping has");
+        return;
+    }
+    const struct config_account *account = NULL;
+    for (size_t i = 0; i < site->account_count && account == NULL; i++) {
+        const char *name = site->accounts[i].user.text;
+        const char *plain = strrchr(user, '\\');
+        if (str_equal_icase(str_of(name), str_of(user)) ||
+            (plain != NULL && str_equal_icase(str_of(name), str_of(plain + 1))))
+            account = &site->accounts[i];
+    }
+    const char *name = account == NULL ? user : account->user.text;
+    bool is_password = account != NULL && fixes->facts->outcome == OUTCOME_LOGON_FAILED;
+    if (is_password)
+        add_set_at(fixes, xasprintf("accounts[%s].password_file", name), "null",
+                   "which lets any mapping to it log on, or give the mapping the same password");
+    if (!is_password || account->state != ACCOUNT_ENABLED)
+        add_set_at(fixes, xasprintf("accounts[%s].state", name), "enabled",
+                   "if this user is to be let in");
 }
 
 static void fix_access(struct fixes *fixes)
@@ -369,8 +465,7 @@ static void fix_access(struct fixes *fixes)
         break;
     case OUTCOME_MAPPING_DENIED:
     case OUTCOME_MAPPING_DENIED_401:
-        add_present(fixes, "present another certificate, or change the many_to_one mapping with "
-                           "permission: deny that matches this one");
+        fix_denied(fixes);
         break;
     case OUTCOME_MAPPING_MALFORMED:
         add_present(fixes, "correct the one_to_one certificate that cannot be decoded");
@@ -379,15 +474,13 @@ static void fix_access(struct fixes *fixes)
     case OUTCOME_LOGON_DISABLED:
     case OUTCOME_LOGON_PASSWORD_EXPIRED:
     case OUTCOME_LOGON_TYPE_DENIED:
-        add_present(fixes, "list the mapped user under accounts, enabled and with the password "
-                           "that the mapping has");
+        fix_logon(fixes);
         break;
     case OUTCOME_NO_USER:
-        add_set(fixes, "anonymous", "true", "or map this certificate to a user");
+        fix_no_user(fixes);
         break;
     case OUTCOME_NOT_AUTHORIZED:
-        add_present(fixes, "add a rule with permission: allow that matches this client to the "
-                           "authorize list of the path, in front of those that refuse it");
+        fix_rules(fixes);
         break;
     case OUTCOME_MISDIRECTED:
         add_present(fixes, "connect with the name of the host that is asked for (SNI)");
@@ -423,15 +516,17 @@ void fix_make(const struct fix_facts *facts, struct fix_list *ret_list)
 
 void fix_clear(struct fix_list *list)
 {
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; i < list->count; i++) {
         free(list->items[i].text);
+        free(list->items[i].own_key);
+    }
     free(list->items);
     *list = (struct fix_list){0};
 }
 
 void fix_sentence(const struct fix_facts *facts, struct text *out)
 {
-    struct fix_list list;
+    struct fix_list list = {0};
     fix_make(facts, &list);
     for (size_t i = 0; i < list.count && i < SENTENCE_MAX; i++)
         text_addf(out, "%s%s", i == 0 ? "" : "; ", list.items[i].text);

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "auth/cert_map.h"
 #include "auth/remedy.h"
 #include "auth/verdict.h"
 #include "base/text.h"
@@ -31,7 +32,8 @@ struct fix {
         *cert;       /* the one to add, remove, move or renew; NULL: not at hand. Borrowed */
     const char *key; /* the configuration key to set; NULL: none */
     const char *value;
-    char *text; /* owned: one sentence, without a full stop */
+    char *own_key; /* owned: what `key` points to; NULL: that is static */
+    char *text;    /* owned: one sentence, without a full stop */
 };
 struct fix_list { /* start from {0} */
     struct fix *items;
@@ -42,7 +44,8 @@ struct fix_facts {
     const struct snapshot_site *site;
     const struct config_access *access; /* of the place that was asked for; NULL: not known */
     enum outcome outcome;
-    bool has_certificate; /* the client presents one */
+    const struct cert *leaf;  /* of the client; NULL: it presents none */
+    bool is_refused_by_rules; /* `authorize` would refuse it without a user as well */
     /* For a verdict, or for plain http with a certificate that https would have judged: what would
      * mend it; NULL: nothing has to be. */
     const struct remedy *remedy;

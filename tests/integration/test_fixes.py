@@ -8,6 +8,7 @@ SPDX-License-Identifier: MIT
 
 import copy
 import json
+import re
 import os
 import tempfile
 
@@ -358,6 +359,83 @@ def test_plain_http_is_told_of_all_that_follows(tmp_path):
     assert [fix["action"] for fix in told["fix"]] == ["present", "renew"]
     told = explain(made, B.alice, None, tmp_path, *plain)
     assert [fix["text"] for fix in told["fix"]] == ["use https"]
+
+
+# --- mapping and rules: keys are paths, with the index or the name in brackets
+
+USER = "CONTOSO\\alice"
+STAFF = [{"field": "subject", "subfield": "OU", "match": "Staff"}]
+
+
+def set_at(made, key, value):
+    """Follows a path such as mapping.many_to_one[0].enabled or accounts[CONTOSO\\alice].state."""
+    at = made["sites"][0]
+    parts = re.findall(r"([a-z_]+)|\[([^\]]*)\]", key)
+    for i, (name, inside) in enumerate(parts):
+        step = name or inside
+        if isinstance(at, list):
+            step = int(step) if step.isdigit() else next(
+                j for j, one in enumerate(at) if one.get("path") == step)
+        if i + 1 == len(parts):
+            at[step] = {"true": True, "false": False, "null": None}.get(value, value)
+        else:
+            at = at.setdefault(step, {}) if isinstance(at, dict) else at[step]
+
+
+def denied(**more):
+    return {"mapping": {"many_to_one": [
+        {"name": "others", "user": USER, "rules": [{**STAFF[0], "match": "Nobody"}]},
+        {"name": "staff", "permission": "deny", "rules": STAFF, **more}]}}
+
+
+def one_to_one(accounts):
+    return {"accounts": accounts, "mapping": {"one_to_one": [
+        {"user": USER, "certificate": B.path("alice-mapped.pem")}]}}
+
+
+MAPPED = {
+    "denied": (denied(), "mapping_denied", None),
+    "denied-and-anonymous": ({**denied(), "anonymous": True}, "mapping_denied", None),
+    "no-user": ({"anonymous": False}, "no_user", None),
+    "no-user-in-a-location": ({"locations": [{"path": "/in", "anonymous": False}]}, "no_user", "/in"),
+    "not-in-accounts": (one_to_one({}), "logon_failed", None),
+    "disabled": (one_to_one({USER: {"state": "disabled"}}), "logon_failed", None),
+    "expired": (one_to_one({USER: {"state": "password_expired"}}), "logon_failed", None),
+    "type": (one_to_one({USER: {"state": "logon_type_denied"}}), "logon_failed", None),
+    "password": (one_to_one({USER: {"password_file": B.path("secret")}}), "logon_failed", None),
+    "password-and-disabled": (one_to_one({USER: {"password_file": B.path("secret"),
+                                                 "state": "disabled"}}), "logon_failed", None),
+}
+
+
+@pytest.mark.parametrize("title", MAPPED)
+def test_mapping_is_mended_in_one_go(title, tmp_path):
+    keys, reason, path = MAPPED[title]
+    B.write("alice-mapped.pem", B.alice)
+    B.text("secret", "word\n")
+    made = configuration(site(B, **copy.deepcopy(keys)))
+    asked = ["--url", "https://server.test" + path] if path else []
+    told = explain(made, B.alice, None, tmp_path, *asked)
+    assert told["reason"] == reason
+    for fix in told["fix"]:
+        assert fix["action"] == "set" and fix["key"] in fix["text"]
+        set_at(made, fix["key"], fix["value"])
+    fixed = explain(made, B.alice, None, tmp_path, *asked)
+    assert fixed["outcome"] == "allowed", (told["fix"], fixed["reason"])
+
+
+def test_rules_that_come_after_are_told_at_once(tmp_path):
+    rules = {"authorize": [{"user": ["CONTOSO\\bob"]}]}
+    made = configuration(site(B, anonymous=False, **rules))
+    told = explain(made, B.alice, None, tmp_path)
+    assert told["reason"] == "no_user"
+    assert [fix["action"] for fix in told["fix"]] == ["set", "present"]
+    assert B.alice.sha256 in told["fix"][1]["text"]
+    made["sites"][0]["anonymous"] = True
+    told = explain(made, B.alice, None, tmp_path)
+    assert told["reason"] == "mapping_denied" and len(told["fix"]) == 1
+    made["sites"][0]["authorize"].insert(0, {"sha256": [B.alice.sha256]})
+    assert explain(made, B.alice, None, tmp_path)["outcome"] == "allowed"
 
 
 # --- at run time
