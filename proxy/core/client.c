@@ -10,11 +10,12 @@
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "base/mem.h"
+#include "core/clear_text.h"
 #include "core/client_http1.h"
 #include "core/late_certificate.h"
 #include "core/linger.h"
+#include "core/refusal_log.h"
 #include "core/rest.h"
 #include "core/snapshot.h"
 #include "core/trusted_proxy.h"
@@ -95,7 +96,7 @@ void client_set_state(struct client *client, enum client_state state)
 
 bool client_is_tls(const struct client *client)
 {
-    return client->listener->binding->is_https;
+    return client->listener->binding->is_https && !client->is_plain_on_https;
 }
 
 bool client_is_local(const struct client *client)
@@ -175,16 +176,16 @@ const struct snapshot_site *client_site_of_handshake(const struct client *client
     return binding->sites[0];
 }
 
-static void handshake_failed(struct client *client, enum transport_result result)
+static void handshake_failed(struct client *client)
 {
-    char peer[ADDR_TEXT_SIZE];
-    if (log_wants(LOG_LEVEL_INFO) && tls_transport_has_received(&client->stream.transport)) {
-        log_info("tls.handshake", "client=%s error=\"%s\"", addr_format(&client->peer, peer),
-                 result == TRANSPORT_EOF ? "closed by the client"
-                                         : transport_error(&client->stream.transport));
-    }
+    const struct transport *transport = &client->stream.transport;
+    if (tls_transport_has_received(transport))
+        refusal_log_handshake(client->engine->refusals, client, tls_transport_failure(transport),
+                              transport_error(transport));
     client_break(client);
 }
+
+static void stream_ready(struct transport *transport, bool can_read, bool can_write, void *arg);
 
 static void handshake(struct client *client)
 {
@@ -193,8 +194,10 @@ static void handshake(struct client *client)
         transport_want(&client->stream.transport, true, false);
         return;
     }
+    if (result != TRANSPORT_OK && clear_text_begin(client, stream_ready))
+        return;
     if (result != TRANSPORT_OK) {
-        handshake_failed(client, result);
+        handshake_failed(client);
         return;
     }
     client->tls_site = client_site_of_handshake(client);
@@ -236,12 +239,10 @@ static bool take_proxy_header(struct client *client)
     if (result == PROXY_PROTOCOL_MORE)
         return false;
     if (result == PROXY_PROTOCOL_BAD || (result == PROXY_PROTOCOL_NONE && is_required)) {
-        char peer[ADDR_TEXT_SIZE];
         if (result == PROXY_PROTOCOL_NONE)
             reason = "there is no PROXY header";
-        if (reason != NULL && log_wants(LOG_LEVEL_INFO))
-            log_info("client.proxy_protocol", "client=%s error=\"%s\"",
-                     addr_format(&client->peer, peer), reason);
+        if (reason != NULL)
+            refusal_log_proxy_protocol(client->engine->refusals, client, reason);
         client_close(client);
         return false;
     }
@@ -280,12 +281,19 @@ static bool session_facts(struct transport *transport, void *arg,
     return identity_session_facts(arg, ret_facts);
 }
 
+/* Who has not sent a byte has not begun one: a port check, or a connection kept ready. */
+static void handshake_timed_out(struct client *client)
+{
+    if (client_is_tls(client) && tls_transport_has_received(&client->stream.transport))
+        refusal_log_handshake(client->engine->refusals, client, TLS_FAILURE_TIMEOUT, "timed out");
+}
+
 static void deadline_passed(void *arg)
 {
     struct client *client = arg;
     switch (client->state) {
     case CLIENT_HANDSHAKE:
-        log_info("tls.handshake", "error=\"timed out\"");
+        handshake_timed_out(client);
         client_close(client);
         break;
     case CLIENT_IDLE:

@@ -56,6 +56,7 @@ struct client {
     bool is_running;             /* client_http1_run is on the stack */
     bool must_run;               /* ... and has to go round again */
     bool saw_eof;                /* the client sends no more */
+    bool is_plain_on_https;      /* http on a binding with https: see clear_text.h */
     bool was_asked;              /* for a certificate after the handshake: never again */
     bool close_after;            /* no request after the current one */
     bool is_due;                 /* the deadline of CLIENT_EXCHANGE runs */

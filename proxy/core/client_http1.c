@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "core/body_buffer.h"
+#include "core/clear_text.h"
 #include "core/late_certificate.h"
 #include "core/linger.h"
 #include "core/snapshot.h"
@@ -176,7 +177,7 @@ static bool take_request(struct client *client)
             client_set_state(client, CLIENT_READ_HEAD);
         return false;
     case STREAM_HEAD_BAD:
-        begin_refused(client, &arena, OUTCOME_BAD_REQUEST,
+        begin_refused(client, &arena, http1_reason_outcome(client->stream.scan.reason),
                       http1_reason_text(client->stream.scan.reason));
         return true;
     case STREAM_HEAD_TOO_LONG:
@@ -252,10 +253,8 @@ static void pump_body(struct client *client)
             exchange_request_failed(x, OUTCOME_BAD_REQUEST, "the client closed inside the body");
             give_up_body(client);
         } else if (result == HTTP1_BODY_BAD) {
-            enum outcome outcome = client->body.reason == HTTP1_BODY_TOO_LARGE
-                                       ? OUTCOME_CONTENT_TOO_LARGE
-                                       : OUTCOME_BAD_REQUEST;
-            exchange_request_failed(x, outcome, http1_reason_text(client->body.reason));
+            exchange_request_failed(x, http1_reason_outcome(client->body.reason),
+                                    http1_reason_text(client->body.reason));
             give_up_body(client);
         } else if (!offer_body(client, data)) {
             break;
@@ -329,6 +328,8 @@ static void run_once(struct client *client)
     switch (client->state) {
     case CLIENT_IDLE:
     case CLIENT_READ_HEAD:
+        if (client->is_plain_on_https && !clear_text_goes_on(client))
+            break;
         if (take_request(client))
             client->must_run = true;
         else if (client->saw_eof)

@@ -169,7 +169,8 @@ static struct page render(struct exchange *x, const struct error_page_facts *fac
 
 static struct page detailed_page(struct exchange *x, enum outcome outcome)
 {
-    struct error_page_facts facts = {.outcome = outcome, .id = str_of(x->id), .is_detailed = true};
+    struct error_page_facts facts = {
+        .outcome = outcome, .id = str_of(x->id), .detail = x->detail, .is_detailed = true};
     const struct verdict *verdict =
         outcome_is_verdict(outcome) ? exchange_identity(x)->verdict : NULL;
     struct fix_list fixes = {0};
@@ -216,7 +217,7 @@ static struct page custom_page(struct exchange *x, const struct config_errors *s
         x->engine->snapshot->error_pages, settings, info->status, info->substatus);
     if (file != NULL)
         return (struct page){.body = fill_in(x, file->bytes), .media_type = file->media_type};
-    struct error_page_facts facts = {.outcome = outcome, .id = str_of(x->id)};
+    struct error_page_facts facts = {.outcome = outcome, .id = str_of(x->id), .detail = x->detail};
     return render(x, &facts);
 }
 

@@ -102,8 +102,22 @@ static const char *const CAUSES[OUTCOME_COUNT][CAUSES_MAX] = {
                                   "The client has collected large cookies."},
     [OUTCOME_REQUEST_TIMEOUT] =
         {"The client or the network is slow, or the client stopped in the middle."},
-    [OUTCOME_BAD_REQUEST] = {"The request is not valid HTTP, or its address is ambiguous.",
-                             "No site of this server has the host that was asked for."},
+    [OUTCOME_BAD_FORWARDED] =
+        {"The proxy in front and trusted_proxies.client_certificate do not agree on a form."},
+    [OUTCOME_BAD_REQUEST] =
+        {"The client, or something in between, does not write proper HTTP/1.1."},
+    [OUTCOME_BAD_FRAMING] = {"The client, or something in between, tries to hide a second request.",
+                             "A program sets Content-Length or Transfer-Encoding by itself."},
+    [OUTCOME_BAD_TARGET] = {"The address has bytes, escapes or dot segments that no server may "
+                            "have to guess about."},
+    [OUTCOME_ENCODED_SLASH] = {"The site has no encoded_slash: keep."},
+    [OUTCOME_BAD_HOST] = {"The client sends no Host, two of them, or one that is not a host."},
+    [OUTCOME_UNKNOWN_HOST] = {"The name leads here, but is not in the hosts of any site.",
+                              "The client asked by an address instead of a name."},
+    [OUTCOME_HTTP_ON_HTTPS] = {"The address was opened with http instead of https."},
+    [OUTCOME_EXPECTATION_FAILED] = {"The client sent an Expect field other than 100-continue."},
+    [OUTCOME_NOT_IMPLEMENTED] = {"The client sent a transfer coding other than chunked."},
+    [OUTCOME_VERSION_NOT_SUPPORTED] = {"The client speaks another version of HTTP."},
     [OUTCOME_METHOD_NOT_ALLOWED] = {"CONNECT and TRACE are not served."},
 };
 

@@ -41,6 +41,21 @@ static const char *sentence_of(unsigned status)
     return "The request was not served.";
 }
 
+/* What is wrong with the request itself is no secret: whoever sent it knows it, or should. */
+static void add_sentence(struct text *out, const struct error_page_facts *facts)
+{
+    const struct outcome_info *info = outcome_info(facts->outcome);
+    if (!facts->is_detailed && !outcome_is_protocol(facts->outcome)) {
+        text_add_cstr(out, sentence_of(info->status));
+        return;
+    }
+    text_add_cstr(out, info->message);
+    if (facts->detail != NULL) {
+        out->len--; /* the full stop */
+        text_addf(out, ": %s.", facts->detail);
+    }
+}
+
 bool error_page_has_generic(unsigned status)
 {
     for (size_t i = 0; i < sizeof SENTENCES / sizeof SENTENCES[0]; i++) {
@@ -180,10 +195,13 @@ void error_page_add_html(const struct error_page_facts *facts, struct text *out)
         text_addf(&title, "%u - %s", info->status, phrase);
         text_addf(&heading, "%u - %s", info->status, phrase);
     }
+    struct text sentence = {0};
+    add_sentence(&sentence, facts);
     add_head(out, title.ptr, heading.ptr);
     text_add_cstr(out, "<p>");
-    add_escaped(out, facts->is_detailed ? info->message : sentence_of(info->status));
+    add_escaped(out, sentence.ptr);
     text_add_cstr(out, "</p>\n");
+    text_clear(&sentence);
     if (facts->is_detailed) {
         add_details(out, facts);
         text_add_cstr(out, "<p class=\"id\">Remote clients see neither the causes nor the codes, "
@@ -215,8 +233,10 @@ void error_page_add_json(const struct error_page_facts *facts, struct text *out)
     text_add_cstr(out, "{\"type\":\"about:blank\"");
     add_member(out, "title", str_of(http_status_text(info->status)));
     text_addf(out, ",\"status\":%u", info->status);
-    add_member(out, "detail",
-               str_of(facts->is_detailed ? info->message : sentence_of(info->status)));
+    struct text sentence = {0};
+    add_sentence(&sentence, facts);
+    add_member(out, "detail", text_str(&sentence));
+    text_clear(&sentence);
     add_member(out, "instance", text_str(&instance));
     text_clear(&instance);
     if (facts->is_detailed) {
@@ -249,11 +269,17 @@ void error_page_add_text(const struct error_page_facts *facts, struct text *out)
     const struct outcome_info *info = outcome_info(facts->outcome);
     const char *phrase = http_status_text(info->status);
     if (!facts->is_detailed) {
-        text_addf(out, "%u %s (request %.*s)\n", info->status, phrase, STR_ARG(facts->id));
+        text_addf(out, "%u %s (request %.*s)", info->status, phrase, STR_ARG(facts->id));
+        if (outcome_is_protocol(facts->outcome)) {
+            text_add_cstr(out, ": ");
+            add_sentence(out, facts);
+        }
+        text_add_char(out, '\n');
         return;
     }
-    text_addf(out, "HTTP Error %u.%u - %s\n%s\n\n", info->status, info->substatus, phrase,
-              info->message);
+    text_addf(out, "HTTP Error %u.%u - %s\n", info->status, info->substatus, phrase);
+    add_sentence(out, facts);
+    text_add_cstr(out, "\n\n");
     for (size_t i = 0; i < facts->row_count; i++) {
         text_addf(out, "%s: ", facts->rows[i].name);
         add_plain(out, facts->rows[i].value);

@@ -24,7 +24,8 @@ struct error_page_row { /* of the table of details */
 
 struct error_page_facts {
     enum outcome outcome;
-    struct str id; /* of the request */
+    struct str id;      /* of the request */
+    const char *detail; /* what was wrong, beyond the outcome's message; or NULL */
     bool is_detailed;
     /* Of detailed pages only: */
     const char *const *fixes; /* sentences without a full stop */

@@ -6,7 +6,6 @@
 
 #include "auth/verdict_cache.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "core/access.h"
 #include "core/body_buffer.h"
 #include "core/client.h"
@@ -58,22 +57,29 @@ void exchange_free(struct exchange *x)
     arena_clear(&arena);
 }
 
-static void log_bad_request(const struct exchange *x, const char *detail)
+static void refuse(struct exchange *x, enum outcome outcome, const char *detail)
 {
-    char peer[ADDR_TEXT_SIZE];
-    if (log_wants(LOG_LEVEL_INFO))
-        log_info("http.bad_request", "id=%s client=%s error=\"%s\"", x->id,
-                 addr_format(&x->client->peer, peer), detail);
+    x->detail = detail;
+    exchange_refuse(x, outcome);
 }
 
 /* Refuses what makes the rest of the connection unreadable. */
 static void refuse_and_close(struct exchange *x, enum outcome outcome, const char *detail)
 {
-    log_bad_request(x, detail);
     x->must_close = true;
     x->is_deaf = true;
     x->request_ended = true;
-    exchange_refuse(x, outcome);
+    refuse(x, outcome, detail);
+}
+
+/* Clear text where TLS was to be: that it is no proper HTTP either is not what its sender needs to
+ * know. */
+static void refuse_unread(struct exchange *x, enum outcome outcome, const char *detail)
+{
+    if (x->client->is_plain_on_https && outcome != OUTCOME_REQUEST_TIMEOUT)
+        refuse_and_close(x, OUTCOME_HTTP_ON_HTTPS, NULL);
+    else
+        refuse_and_close(x, outcome, detail);
 }
 
 /* RFC 9112 section 3.2.2: the authority of an absolute target is the host; a Host field that says
@@ -99,11 +105,11 @@ static bool read_target(struct exchange *x)
     /* Which site is asked decides about an escaped slash, so it is kept until then. */
     if (uri_parse_target(x->request.target, x->request.method_id, true, &x->arena, &x->uri) !=
         URI_VALID) {
-        refuse_and_close(x, OUTCOME_BAD_REQUEST, "the request target is not valid");
+        refuse_and_close(x, OUTCOME_BAD_TARGET, NULL);
         return false;
     }
     if (!read_host(x)) {
-        refuse_and_close(x, OUTCOME_BAD_REQUEST, "the host is not valid");
+        refuse_and_close(x, OUTCOME_BAD_HOST, NULL);
         return false;
     }
     return true;
@@ -119,8 +125,7 @@ static bool find_place(struct exchange *x)
     const struct client *client = x->client;
     x->site = route_site(client->listener->binding, x->host);
     if (x->site == NULL) {
-        log_bad_request(x, "no site has this host");
-        exchange_refuse(x, OUTCOME_BAD_REQUEST);
+        exchange_refuse(x, OUTCOME_UNKNOWN_HOST);
         return false;
     }
     /* RFC 9110 section 7.4: a connection made under one policy says nothing under another. */
@@ -132,8 +137,6 @@ static bool find_place(struct exchange *x)
     struct place_found found;
     enum outcome outcome = place_find(x->site, x->uri.path, &x->arena, &found);
     x->place = found.place;
-    if (outcome == OUTCOME_BAD_REQUEST)
-        log_bad_request(x, "an escaped slash in the path");
     if (outcome != OUTCOME_OK)
         exchange_refuse(x, outcome);
     return outcome == OUTCOME_OK;
@@ -174,8 +177,7 @@ static bool read_forwarded(struct exchange *x)
     x->is_forwarded = true;
     if (!forwarded_cert_read(form, &x->request.fields, x->engine->certs, limits(x)->chain_bytes,
                              &found, &reason)) {
-        log_bad_request(x, reason);
-        exchange_refuse(x, OUTCOME_BAD_REQUEST);
+        refuse(x, OUTCOME_BAD_FORWARDED, reason);
         return false;
     }
     x->forwarded.presented = found.certs;
@@ -269,8 +271,7 @@ static bool rewrite(struct exchange *x)
         is_clear = rewrite_path(config, is_case_sensitive,
                                 path_merge_slashes(x->uri.path, &x->arena), &x->arena, &rewritten);
     if (!is_clear) {
-        log_bad_request(x, "without its prefix the path would start with two slashes");
-        exchange_refuse(x, OUTCOME_BAD_REQUEST);
+        refuse(x, OUTCOME_BAD_TARGET, "the rest of the path would start with two slashes");
         return false;
     }
     x->upstream_path = rewritten.path;
@@ -298,10 +299,14 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
     enum http1_reason reason = http1_parse_request(head, &head_limits, &x->arena, &request);
     if (reason != HTTP1_VALID) {
         x->request.method = str_make(head.ptr, 0);
-        refuse_and_close(x, http1_reason_outcome(reason), http1_reason_text(reason));
+        refuse_unread(x, http1_reason_outcome(reason), http1_reason_text(reason));
         return;
     }
     x->request = request;
+    if (client->is_plain_on_https) {
+        refuse_and_close(x, OUTCOME_HTTP_ON_HTTPS, NULL);
+        return;
+    }
     x->request_has_body = request.body.kind != HTTP_BODY_NONE;
     x->request_ended = !x->request_has_body;
     x->upgrade_key = tunnel_upgrade_key(&x->request);
@@ -326,7 +331,7 @@ void exchange_begin_refused(struct client *client, const struct client_ops *ops,
     (void)partial_head;
     struct exchange *x = exchange_new(client, ops, arena);
     *ret_exchange = x;
-    refuse_and_close(x, outcome, detail);
+    refuse_unread(x, outcome, detail);
 }
 
 /* ---- from the client ---------------------------------------------------------------------- */
@@ -362,7 +367,6 @@ static void let_go_of_upstream(struct exchange *x)
 
 void exchange_request_failed(struct exchange *x, enum outcome outcome, const char *detail)
 {
-    log_bad_request(x, detail);
     x->must_close = true;
     x->is_deaf = true;
     x->request_ended = true;
@@ -373,7 +377,7 @@ void exchange_request_failed(struct exchange *x, enum outcome outcome, const cha
         x->outcome = outcome;
         x->client_ops->abort_response(x);
     } else {
-        exchange_refuse(x, outcome);
+        refuse(x, outcome, detail);
     }
 }
 
@@ -439,9 +443,7 @@ void exchange_detach_upstream(struct exchange *x)
 
 void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const char *detail)
 {
-    log_warn("upstream.failed", "id=%s upstream=\"%s\" status=%u win32=%u error=\"%s\"", x->id,
-             x->group->config->name, outcome_info(outcome)->status, outcome_info(outcome)->win32,
-             detail);
+    refusal_log_upstream(x->engine->refusals, x, outcome, detail);
     exchange_detach_upstream(x);
     if (x->response_started) {
         x->outcome = outcome;
@@ -468,8 +470,7 @@ void exchange_refuse(struct exchange *x, enum outcome outcome)
 {
     let_go_of_upstream(x);
     x->outcome = outcome;
-    if (outcome_info(outcome)->reason != NULL)
-        refusal_log_write(x->engine->refusals, x, outcome);
+    refusal_log_write(x->engine->refusals, x, outcome);
     exchange_answer(x, error_page_make(x, outcome));
 }
 

@@ -125,6 +125,8 @@ struct exchange {
     bool is_aborted;     /* the response broke off */
     bool is_finished;    /* logged; only the memory is left */
     enum outcome outcome;
+    const char
+        *detail; /* static: what was wrong, where the outcome alone says too little; or NULL */
     uint64_t started_ms;
     int64_t started_wall_s;
     uint64_t bytes_written_before; /* of the connection */
@@ -147,7 +149,7 @@ void exchange_authorize(struct exchange *x);
 /* From the client side: */
 size_t exchange_request_body(struct exchange *x, struct str data);
 void exchange_request_end(struct exchange *x);
-/* The request's body is malformed, too large or too slow. */
+/* The request's body is malformed, too large or too slow. detail: static. */
 void exchange_request_failed(struct exchange *x, enum outcome outcome, const char *detail);
 /* The response's last byte left, or the client is gone: lets go of the upstream, writes the log. */
 void exchange_finish(struct exchange *x, bool client_is_gone);

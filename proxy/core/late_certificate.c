@@ -4,11 +4,11 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/log.h"
 #include "base/mem.h"
 #include "core/client.h"
 #include "core/exchange.h"
 #include "core/identity_headers.h"
+#include "core/refusal_log.h"
 #include "core/snapshot.h"
 #include "tls/tls_transport.h"
 
@@ -30,10 +30,7 @@ bool late_certificate_is_open(const struct client *client)
 
 static void log_failure(const struct client *client, const char *error)
 {
-    char peer[ADDR_TEXT_SIZE];
-    if (log_wants(LOG_LEVEL_INFO))
-        log_info("tls.late_certificate", "id=%s client=%s error=\"%s\"", client->exchange->id,
-                 addr_format(&client->peer, peer), error);
+    refusal_log_handshake(client->engine->refusals, client, TLS_FAILURE_LATE, error);
 }
 
 /* IIS: such a connection is closed without a response. */

@@ -291,7 +291,7 @@ enum outcome place_find(const struct snapshot_site *site, struct str path, struc
     *ret_found =
         (struct place_found){.place = route_location(site, path_merge_slashes(path, arena))};
     if (!site->config->encoded_slash_keep && has_encoded_slash(path))
-        return OUTCOME_BAD_REQUEST;
+        return OUTCOME_ENCODED_SLASH;
     const struct place_guard *guard = site->guard;
     bool is_plain = guard == NULL || path.ptr[0] != '/' ||
                     (!guard->is_for_all_paths && is_beyond_doubt(site, path));

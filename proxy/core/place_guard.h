@@ -30,9 +30,9 @@ struct place_found {
 struct place_guard *place_guard_new(const struct snapshot_site *site);
 void place_guard_free(struct place_guard *guard); /* NULL is allowed */
 
-/* The place of a canonical path: OUTCOME_OK, OUTCOME_BAD_REQUEST for an escaped slash that the site
- * refuses, or OUTCOME_AMBIGUOUS_PATH; the place is set in any case. Repeated slashes are merged for
- * the choice (iis-semantics.md 1.7). Slices are of path or in the arena. */
+/* The place of a canonical path: OUTCOME_OK, OUTCOME_ENCODED_SLASH for an escaped slash that the
+ * site refuses, or OUTCOME_AMBIGUOUS_PATH; the place is set in any case. Repeated slashes are
+ * merged for the choice (iis-semantics.md 1.7). Slices are of path or in the arena. */
 enum outcome place_find(const struct snapshot_site *site, struct str path, struct arena *arena,
                         struct place_found *ret_found);
 

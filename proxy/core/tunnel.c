@@ -6,6 +6,7 @@
 #include "core/exchange.h"
 #include "core/headers.h"
 #include "core/linger.h"
+#include "core/refusal_log.h"
 #include "core/snapshot.h"
 #include "core/tunnel_upgrade.h"
 #include "core/upstream.h"
@@ -136,8 +137,7 @@ static void upstream_broke(struct client *client)
     /* A server that has said goodbye need not listen any longer. */
     if (!x->tunnel->upstream.has_ended) {
         x->outcome = OUTCOME_UPSTREAM_CLOSED;
-        log_warn("upstream.failed", "id=%s upstream=\"%s\" error=\"the tunnel broke\"", x->id,
-                 x->group->config->name);
+        refusal_log_upstream(x->engine->refusals, x, x->outcome, "the tunnel broke");
     }
     exchange_finish(x, false);
     client_cut_off(client);

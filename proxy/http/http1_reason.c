@@ -19,7 +19,7 @@ static const struct reason_info REASONS[HTTP1_REASON_COUNT] = {
     /* RFC 9110 section 9.1 */
     [HTTP1_METHOD] = {"method is not a token", OUTCOME_BAD_REQUEST},
     /* RFC 9112 section 3.2 */
-    [HTTP1_TARGET] = {"invalid byte in the request target", OUTCOME_BAD_REQUEST},
+    [HTTP1_TARGET] = {"invalid byte in the request target", OUTCOME_BAD_TARGET},
     /* RFC 9112 section 2.3 */
     [HTTP1_VERSION] = {"malformed HTTP version", OUTCOME_BAD_REQUEST},
     /* RFC 9110 section 15.6.6 */
@@ -45,30 +45,30 @@ static const struct reason_info REASONS[HTTP1_REASON_COUNT] = {
     /* RFC 6585 section 5 */
     [HTTP1_HEAD_TOO_LONG] = {"head too long", OUTCOME_HEADER_TOO_LARGE},
     /* RFC 9112 section 3.2 */
-    [HTTP1_HOST_MISSING] = {"no Host", OUTCOME_BAD_REQUEST},
-    [HTTP1_HOST_REPEATED] = {"more than one Host", OUTCOME_BAD_REQUEST},
-    [HTTP1_HOST_INVALID] = {"invalid Host", OUTCOME_BAD_REQUEST},
+    [HTTP1_HOST_MISSING] = {"no Host", OUTCOME_BAD_HOST},
+    [HTTP1_HOST_REPEATED] = {"more than one Host", OUTCOME_BAD_HOST},
+    [HTTP1_HOST_INVALID] = {"invalid Host", OUTCOME_BAD_HOST},
     /* RFC 9110 section 8.6 */
-    [HTTP1_CONTENT_LENGTH_INVALID] = {"invalid Content-Length", OUTCOME_BAD_REQUEST},
+    [HTTP1_CONTENT_LENGTH_INVALID] = {"invalid Content-Length", OUTCOME_BAD_FRAMING},
     /* RFC 9112 section 6.3 rule 5 */
-    [HTTP1_CONTENT_LENGTH_REPEATED] = {"more than one Content-Length", OUTCOME_BAD_REQUEST},
+    [HTTP1_CONTENT_LENGTH_REPEATED] = {"more than one Content-Length", OUTCOME_BAD_FRAMING},
     /* RFC 9112 section 6.3 rule 3 */
-    [HTTP1_LENGTH_AND_ENCODING] = {"Content-Length with Transfer-Encoding", OUTCOME_BAD_REQUEST},
+    [HTTP1_LENGTH_AND_ENCODING] = {"Content-Length with Transfer-Encoding", OUTCOME_BAD_FRAMING},
     /* RFC 9112 section 6.1 */
     [HTTP1_TRANSFER_ENCODING] = {"Transfer-Encoding that does not end in one chunked",
-                                 OUTCOME_BAD_REQUEST},
+                                 OUTCOME_BAD_FRAMING},
     [HTTP1_TRANSFER_CODING] = {"a transfer coding other than chunked", OUTCOME_NOT_IMPLEMENTED},
-    [HTTP1_TRANSFER_ENCODING_HTTP10] = {"Transfer-Encoding in HTTP/1.0", OUTCOME_BAD_REQUEST},
+    [HTTP1_TRANSFER_ENCODING_HTTP10] = {"Transfer-Encoding in HTTP/1.0", OUTCOME_BAD_FRAMING},
     /* RFC 9112 section 11.2 */
-    [HTTP1_FRAMING_ALIAS] = {"field name like a framing field's", OUTCOME_BAD_REQUEST},
+    [HTTP1_FRAMING_ALIAS] = {"field name like a framing field's", OUTCOME_BAD_FRAMING},
     /* RFC 9110 section 10.1.1 */
     [HTTP1_EXPECTATION] = {"unknown expectation", OUTCOME_EXPECTATION_FAILED},
     /* RFC 9112 section 7.1 */
-    [HTTP1_CHUNK_SIZE] = {"invalid chunk size", OUTCOME_BAD_REQUEST},
+    [HTTP1_CHUNK_SIZE] = {"invalid chunk size", OUTCOME_BAD_FRAMING},
     /* RFC 9112 section 7.1.1 */
-    [HTTP1_CHUNK_EXTENSION] = {"invalid chunk extension", OUTCOME_BAD_REQUEST},
+    [HTTP1_CHUNK_EXTENSION] = {"invalid chunk extension", OUTCOME_BAD_FRAMING},
     /* RFC 9112 section 7.1 */
-    [HTTP1_CHUNK_DATA_END] = {"no CRLF behind a chunk", OUTCOME_BAD_REQUEST},
+    [HTTP1_CHUNK_DATA_END] = {"no CRLF behind a chunk", OUTCOME_BAD_FRAMING},
     /* RFC 9112 section 7.1.2 */
     [HTTP1_TRAILER] = {"invalid trailer section", OUTCOME_BAD_REQUEST},
     /* RFC 9110 section 15.5.14 */

@@ -124,38 +124,60 @@ static const struct outcome_info OUTCOMES[OUTCOME_COUNT] = {
                                      "The body is too large to hold while a client certificate is "
                                      "requested."},
 
-    [OUTCOME_BAD_REQUEST] = {400, 0, 0, NULL, "Bad request", "The request is not valid HTTP."},
     [OUTCOME_AMBIGUOUS_PATH] = {400, 0, 0, "ambiguous_path", "Ambiguous path",
                                 "Some servers read this path as another one, for which other rules "
                                 "hold here."},
-    [OUTCOME_METHOD_NOT_ALLOWED] = {405, 0, 0, NULL, "Method not allowed",
+    [OUTCOME_BAD_FORWARDED] = {400, 0, 0, "forwarded_certificate", "Bad request",
+                               "The certificate that the proxy in front handed on cannot be "
+                               "read."},
+
+    [OUTCOME_BAD_REQUEST] = {400, 0, 0, "bad_request", "Bad request",
+                             "The request is not valid HTTP."},
+    [OUTCOME_BAD_FRAMING] = {400, 0, 0, "ambiguous_framing", "Bad request",
+                             "The length of the request's body is not valid, or can be read in "
+                             "two ways."},
+    [OUTCOME_BAD_TARGET] = {400, 0, 0, "invalid_target", "Bad request",
+                            "The requested address is not valid."},
+    [OUTCOME_ENCODED_SLASH] = {400, 0, 0, "encoded_slash", "Bad request",
+                               "The path of the requested address has an escaped slash."},
+    [OUTCOME_BAD_HOST] = {400, 0, 0, "invalid_host", "Bad request",
+                          "The Host field of the request is missing, repeated or not valid."},
+    [OUTCOME_UNKNOWN_HOST] = {400, 0, 0, "unknown_host", "Unknown host",
+                              "No site of this server has the host that was asked for."},
+    [OUTCOME_HTTP_ON_HTTPS] = {400, 0, 0, "http_on_https", "HTTPS required",
+                               "The request came in plain HTTP to a port that serves https; the "
+                               "address has to begin with https."},
+    [OUTCOME_METHOD_NOT_ALLOWED] = {405, 0, 0, "method_not_allowed", "Method not allowed",
                                     "This method is not served."},
-    [OUTCOME_REQUEST_TIMEOUT] = {408, 0, 0, NULL, "Request timed out",
+    [OUTCOME_REQUEST_TIMEOUT] = {408, 0, 0, "request_timeout", "Request timed out",
                                  "The request did not arrive in time."},
-    [OUTCOME_CONTENT_TOO_LARGE] = {413, 0, 0, NULL, "Content too large",
+    [OUTCOME_CONTENT_TOO_LARGE] = {413, 0, 0, "content_too_large", "Content too large",
                                    "The request body is larger than allowed."},
-    [OUTCOME_URI_TOO_LONG] = {414, 0, 0, NULL, "Address too long",
+    [OUTCOME_URI_TOO_LONG] = {414, 0, 0, "uri_too_long", "Address too long",
                               "The requested address is longer than allowed."},
-    [OUTCOME_EXPECTATION_FAILED] = {417, 0, 0, NULL, "Expectation failed",
+    [OUTCOME_EXPECTATION_FAILED] = {417, 0, 0, "expectation_failed", "Expectation failed",
                                     "The only expectation that can be met is 100-continue."},
-    [OUTCOME_HEADER_TOO_LARGE] = {431, 0, 0, NULL, "Header too large",
+    [OUTCOME_HEADER_TOO_LARGE] = {431, 0, 0, "header_too_large", "Header too large",
                                   "The request header has more fields or bytes than allowed."},
-    [OUTCOME_INTERNAL] = {500, 0, 0, NULL, "Internal error",
-                          "The proxy could not handle the request."},
-    [OUTCOME_NOT_IMPLEMENTED] = {501, 0, 0, NULL, "Not implemented",
+    [OUTCOME_NOT_IMPLEMENTED] = {501, 0, 0, "not_implemented", "Not implemented",
                                  "The request asks for something that is not implemented."},
-    [OUTCOME_VERSION_NOT_SUPPORTED] = {505, 0, 0, NULL, "HTTP version not supported",
+    [OUTCOME_VERSION_NOT_SUPPORTED] = {505, 0, 0, "http_version", "HTTP version not supported",
                                        "Only HTTP/1.0 and HTTP/1.1 are served."},
 
-    [OUTCOME_UPSTREAM_CONNECT] = {502, 3, ERROR_WINHTTP_CANNOT_CONNECT, NULL, "Bad gateway",
+    [OUTCOME_INTERNAL] = {500, 0, 0, "internal_error", "Internal error",
+                          "The proxy could not handle the request."},
+
+    [OUTCOME_UPSTREAM_CONNECT] = {502, 3, ERROR_WINHTTP_CANNOT_CONNECT, "upstream_connect",
+                                  "Bad gateway",
                                   "No connection to the server behind the proxy could be made."},
-    [OUTCOME_UPSTREAM_CLOSED] = {502, 3, ERROR_WINHTTP_CLOSED, NULL, "Bad gateway",
+    [OUTCOME_UPSTREAM_CLOSED] = {502, 3, ERROR_WINHTTP_CLOSED, "upstream_closed", "Bad gateway",
                                  "The server behind the proxy closed the connection too early."},
-    [OUTCOME_UPSTREAM_INVALID] = {502, 3, ERROR_WINHTTP_INVALID, NULL, "Bad gateway",
+    [OUTCOME_UPSTREAM_INVALID] = {502, 3, ERROR_WINHTTP_INVALID, "upstream_invalid", "Bad gateway",
                                   "The server behind the proxy did not answer in valid HTTP."},
-    [OUTCOME_UNAVAILABLE] = {503, 0, 0, NULL, "Service unavailable",
+    [OUTCOME_UNAVAILABLE] = {503, 0, 0, "unavailable", "Service unavailable",
                              "No server behind the proxy can take the request now."},
-    [OUTCOME_UPSTREAM_TIMEOUT] = {504, 0, ERROR_WINHTTP_TIMEOUT, NULL, "Gateway timeout",
+    [OUTCOME_UPSTREAM_TIMEOUT] = {504, 0, ERROR_WINHTTP_TIMEOUT, "upstream_timeout",
+                                  "Gateway timeout",
                                   "The server behind the proxy did not answer in time."},
 };
 
@@ -167,4 +189,14 @@ const struct outcome_info *outcome_info(enum outcome outcome)
 bool outcome_is_verdict(enum outcome outcome)
 {
     return outcome >= OUTCOME_EXPLICIT_DISTRUST && outcome <= OUTCOME_CRITICAL_EXTENSION;
+}
+
+bool outcome_is_refusal(enum outcome outcome)
+{
+    return outcome > OUTCOME_OK && outcome < OUTCOME_BAD_FORWARDED;
+}
+
+bool outcome_is_protocol(enum outcome outcome)
+{
+    return outcome >= OUTCOME_BAD_REQUEST && outcome <= OUTCOME_VERSION_NOT_SUPPORTED;
 }

@@ -53,19 +53,27 @@ enum outcome {
     OUTCOME_POST_HANDSHAKE_500, /* compat.post_handshake "500" */
     OUTCOME_POST_HANDSHAKE_403, /* compat.post_handshake "403" */
     OUTCOME_READ_AHEAD_EXCEEDED,
-
-    /* HTTP, from the client */
-    OUTCOME_BAD_REQUEST,
     OUTCOME_AMBIGUOUS_PATH, /* place_guard.h */
+    OUTCOME_BAD_FORWARDED,  /* the certificate that a trusted proxy handed on cannot be read */
+
+    /* HTTP, from the client: it may be told what it did wrong (outcome_is_protocol) */
+    OUTCOME_BAD_REQUEST,
+    OUTCOME_BAD_FRAMING,
+    OUTCOME_BAD_TARGET,
+    OUTCOME_ENCODED_SLASH,
+    OUTCOME_BAD_HOST,
+    OUTCOME_UNKNOWN_HOST,
+    OUTCOME_HTTP_ON_HTTPS,
     OUTCOME_METHOD_NOT_ALLOWED,
     OUTCOME_REQUEST_TIMEOUT,
     OUTCOME_CONTENT_TOO_LARGE,
     OUTCOME_URI_TOO_LONG,
     OUTCOME_EXPECTATION_FAILED,
     OUTCOME_HEADER_TOO_LARGE,
-    OUTCOME_INTERNAL,
     OUTCOME_NOT_IMPLEMENTED,
     OUTCOME_VERSION_NOT_SUPPORTED,
+
+    OUTCOME_INTERNAL,
 
     /* the upstream */
     OUTCOME_UPSTREAM_CONNECT, /* 502.3 / 12029 */
@@ -81,7 +89,7 @@ struct outcome_info {
     uint16_t status;
     uint16_t substatus;
     uint32_t win32;
-    const char *reason; /* interface.md 5, or NULL when the outcome is no refusal of a client */
+    const char *reason; /* interface.md 5; NULL for OUTCOME_OK alone */
     const char *title;  /* short English message, own wording, e.g. "Client certificate required" */
     const char *message; /* one sentence for the error page */
 };
@@ -90,5 +98,11 @@ struct outcome_info {
 const struct outcome_info *outcome_info(enum outcome outcome);
 /* True for the verdict block: the certificate itself is refused. */
 bool outcome_is_verdict(enum outcome outcome);
+/* True when access was denied (access.refused in the log), false when the request could not be
+ * served for another reason (request.rejected). */
+bool outcome_is_refusal(enum outcome outcome);
+/* True for what is wrong with the request itself, as any client can see for itself: its message is
+ * no secret, also where the causes of other outcomes are not shown. */
+bool outcome_is_protocol(enum outcome outcome);
 
 #endif

@@ -169,19 +169,24 @@ enum transport_result transport_shutdown(struct transport *transport)
     return transport_is_open(transport) ? transport->ops->shutdown(transport) : TRANSPORT_ERROR;
 }
 
-void transport_close(struct transport *transport)
+int transport_release(struct transport *transport)
 {
-    if (!transport_is_open(transport)) {
-        return;
-    }
+    int fd = transport->fd;
     (void)event_del(&transport->read_event);
     (void)event_del(&transport->write_event);
     (void)evtimer_del(&transport->pending_event);
     transport->read_added = transport->write_added = transport->pending_added = false;
     transport->wants_read = transport->wants_write = false;
     transport->ops->clear(transport);
-    (void)close(transport->fd);
     transport->fd = -1;
+    return fd;
+}
+
+void transport_close(struct transport *transport)
+{
+    if (transport_is_open(transport)) {
+        (void)close(transport_release(transport));
+    }
 }
 
 const char *transport_error(const struct transport *transport)

@@ -104,6 +104,8 @@ void transport_become_plain(struct transport *transport);
 enum transport_result transport_drop(struct transport *transport, size_t *ret_len);
 /* Releases everything; idempotent. Without transport_shutdown before, the peer sees a plain FIN. */
 void transport_close(struct transport *transport);
+/* The same, but the descriptor stays open, and is the caller's. */
+MUST_USE int transport_release(struct transport *transport);
 /* False when the descriptor is closed. */
 static inline bool transport_is_open(const struct transport *transport)
 {

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "base/str.h"
+
 /* ---- sending ------------------------------------------------------------------------------ */
 
 static ssize_t send_some(int fd, const char *bytes, size_t len)
@@ -140,6 +142,18 @@ static ssize_t receive(struct tls_bio *bio, char *bytes, size_t size)
     return (ssize_t)size;
 }
 
+/* True when what was read is not for the SSL. */
+static bool keep_clear(struct tls_bio *bio, const char *bytes, size_t len)
+{
+    bio->expects_clear = false;
+    if (!ascii_is_alpha(bytes[0]))
+        return false;
+    bio->clear = buf_acquire(bio->pool);
+    memcpy(bio->clear->bytes, bytes, len);
+    bio->clear->end = len;
+    return true;
+}
+
 static int on_read(BIO *b, char *bytes, size_t size, size_t *ret_len)
 {
     struct tls_bio *bio = BIO_get_data(b);
@@ -148,9 +162,14 @@ static int on_read(BIO *b, char *bytes, size_t size, size_t *ret_len)
         *ret_len = take(bio, bytes, size);
         return 1;
     }
-    ssize_t len = receive(bio, bytes, size);
+    if (bio->clear != NULL)
+        return failed(b, EPROTO, 0);
+    bool is_first = bio->expects_clear && bio->pool != NULL;
+    ssize_t len = receive(bio, bytes, is_first && size > BUF_SIZE ? BUF_SIZE : size);
     if (len < 0)
         return failed(b, errno, BIO_FLAGS_READ);
+    if (is_first && len > 0 && keep_clear(bio, bytes, (size_t)len))
+        return failed(b, EPROTO, 0);
     BIO_set_flags(b, len == 0 ? BIO_FLAGS_IN_EOF : 0);
     *ret_len = (size_t)len;
     return len > 0;
@@ -216,5 +235,7 @@ void tls_bio_clear(struct tls_bio *bio)
 {
     tls_bio_drop(bio);
     buf_release(bio->pool, bio->in);
+    buf_release(bio->pool, bio->clear);
     bio->in = NULL;
+    bio->clear = NULL;
 }

@@ -9,6 +9,9 @@
  * After a send that failed what is written is dropped, and the SSL is not told: its owner looks at
  * `error`, and can still read what the peer had sent before it went.
  *
+ * While `expects_clear` is set a first byte that is a letter (a record begins with 20 to 24) keeps
+ * everything from the SSL: it lies in `clear`, and no read succeeds any more.
+ *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_TLS_TLS_BIO_H
 #define PROXY_TLS_TLS_BIO_H
@@ -29,6 +32,8 @@ struct tls_bio {
     bool holds;
     bool owes; /* less than all of the last write was taken: the SSL will bring the rest again */
     bool reads_ahead;
+    bool expects_clear; /* nothing was read yet, and clear text is to be told from TLS */
+    struct buf *clear;  /* the first bytes, when they begin no record but a word; NULL: they do */
 };
 
 /* The caller frees it with BIO_meth_free(), after the last connection; NULL when OpenSSL fails. */

@@ -254,7 +254,7 @@ struct tls_client *tls_client_new(const struct config_upstream_tls *config,
     client->ctx = new_context(config->verify);
     if (client->ctx == NULL) {
         struct text reason = {0};
-        tls_error_take(&reason);
+        (void)tls_error_take(&reason);
         errors_add(errors, config->ca.mark, "TLS: %s", reason.ptr);
         text_clear(&reason);
         free(client);

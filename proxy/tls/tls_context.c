@@ -52,6 +52,7 @@ static int on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_
     }
     /* RFC 7301 section 3.2: nothing in common -> no_application_protocol */
     tls_connection_of(ssl)->reason = "no protocol in common (ALPN)";
+    tls_connection_of(ssl)->failure = TLS_FAILURE_ALPN;
     return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
@@ -89,7 +90,7 @@ SSL_CTX *tls_context_new_common(const struct config *config)
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     if (ctx == NULL) {
         struct text reason = {0};
-        tls_error_take(&reason);
+        (void)tls_error_take(&reason);
         log_error("tls.context", "error=\"%s\"", reason.ptr);
         abort();
     }

@@ -26,7 +26,7 @@ static void add_entry(struct text *out, unsigned long code)
     }
 }
 
-void tls_error_take(struct text *out)
+unsigned long tls_error_take(struct text *out)
 {
     unsigned long best = 0;
     unsigned long code;
@@ -37,7 +37,8 @@ void tls_error_take(struct text *out)
     }
     if (best == 0) {
         text_add_cstr(out, "unknown");
-        return;
+        return 0;
     }
     add_entry(out, best);
+    return best;
 }

@@ -6,7 +6,8 @@
 
 #include "base/text.h"
 
-/* Drains the queue; appends "reason (library)" of the most telling entry, or "unknown". */
-void tls_error_take(struct text *out);
+/* Drains the queue; appends "reason (library)" of the most telling entry, or "unknown". Returns
+ * that entry, or 0. */
+unsigned long tls_error_take(struct text *out);
 
 #endif

@@ -72,8 +72,10 @@ bool tls_hello_parse_name(const unsigned char *bytes, size_t len, char ret_name[
     return true;
 }
 
-static int fail(struct tls_connection *connection, const char *reason, int alert, int *ret_alert)
+static int fail(struct tls_connection *connection, enum tls_failure failure, const char *reason,
+                int alert, int *ret_alert)
 {
+    connection->failure = failure;
     connection->reason = reason;
     *ret_alert = alert;
     return SSL_CLIENT_HELLO_ERROR;
@@ -133,18 +135,21 @@ int tls_hello_on_client_hello(SSL *ssl, int *ret_alert, void *arg)
     (void)arg;
     if (SSL_client_hello_isv2(ssl)) {
         /* RFC 6176 section 3 discourages it, and it has no extensions. */
-        return fail(connection, "an SSL 2.0 ClientHello", SSL_AD_PROTOCOL_VERSION, ret_alert);
+        return fail(connection, TLS_FAILURE_VERSION, "an SSL 2.0 ClientHello",
+                    SSL_AD_PROTOCOL_VERSION, ret_alert);
     }
     if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &bytes, &len) == 1 &&
         !tls_hello_parse_name(bytes, len, name, &alert)) {
-        return fail(connection, "a malformed server name", alert, ret_alert);
+        return fail(connection, TLS_FAILURE_SERVER_NAME, "a malformed server name", alert,
+                    ret_alert);
     }
     if (connection->site != NULL) {
         /* RFC 8446 section 4.1.2: after a HelloRetryRequest nothing but the named extensions may
          * differ. The site has been chosen: another name must not change it, nor go unnoticed. */
         if (!str_equal(str_of(name), str_of(tls_transport_server_name(connection->transport)))) {
-            return fail(connection, "the second ClientHello names another server",
-                        SSL_AD_ILLEGAL_PARAMETER, ret_alert);
+            return fail(connection, TLS_FAILURE_SERVER_NAME,
+                        "the second ClientHello names another server", SSL_AD_ILLEGAL_PARAMETER,
+                        ret_alert);
         }
         return SSL_CLIENT_HELLO_SUCCESS;
     }
@@ -163,8 +168,8 @@ int tls_hello_on_client_hello(SSL *ssl, int *ret_alert, void *arg)
         tls_handover_watch(connection, ssl);
     }
     if (!tls_site_apply(connection->site, ssl)) {
-        return fail(connection, "the site's settings could not be applied", SSL_AD_INTERNAL_ERROR,
-                    ret_alert);
+        return fail(connection, TLS_FAILURE_INTERNAL, "the site's settings could not be applied",
+                    SSL_AD_INTERNAL_ERROR, ret_alert);
     }
     return SSL_CLIENT_HELLO_SUCCESS;
 }

@@ -122,7 +122,7 @@ static STACK_OF(X509) * parse_pem_chain(const struct file *file, const struct co
         text_addf(&reason, "no PEM certificate in it%s%s", what == NULL ? "" : ": it is ",
                   what == NULL ? "" : what);
     } else {
-        tls_error_take(&reason);
+        (void)tls_error_take(&reason);
     }
     errors_add(errors, path->mark, "certificate %s: %s", path->text, reason.ptr);
     text_clear(&reason);
@@ -245,7 +245,7 @@ static void install(SSL_CTX *ctx, const struct config_server_certificate *files,
     } else if (SSL_CTX_use_cert_and_key(ctx, leaf, key, chain, 0) != 1) {
         bool is_second = ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_NOT_REPLACING_CERTIFICATE;
         struct text reason = {0};
-        tls_error_take(&reason);
+        (void)tls_error_take(&reason);
         errors_add(errors, files->chain.mark, "certificate %s: %s", files->chain.text,
                    is_second ? "the site already has one with this kind of key" : reason.ptr);
         text_clear(&reason);

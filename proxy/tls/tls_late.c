@@ -77,7 +77,7 @@ bool tls_transport_ask(struct transport *transport)
     }
     if (!is_begun) {
         text_reset(&connection->error);
-        tls_error_take(&connection->error);
+        (void)tls_error_take(&connection->error);
         transport->error = connection->error.ptr;
     }
     ERR_clear_error();

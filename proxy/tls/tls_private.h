@@ -18,6 +18,7 @@
 #include "net/transport.h"
 #include "tls/tls_bio.h"
 #include "tls/tls_context.h"
+#include "tls/tls_failure.h"
 #include "tls/tls_keys.h"
 #include "tls/tls_store.h"
 #include "tls/tls_transport.h"
@@ -124,8 +125,9 @@ struct tls_connection {                        /* the SSL's application data */
     struct tls_lean *lean;   /* owned; NULL: OpenSSL has the connection */
     struct tls_site *site;   /* NULL until the first ClientHello */
     tls_session_fn session_fn;
-    char *server_name;  /* owned, normalised; NULL: absent */
-    const char *reason; /* why a callback of ours failed the handshake; static */
+    char *server_name;        /* owned, normalised; NULL: absent */
+    const char *reason;       /* why a callback of ours failed the handshake; static */
+    enum tls_failure failure; /* why it failed, as a word of the log */
     struct text error;
     STACK_OF(X509) * presented;   /* owned; built when first asked for, or by a resumption */
     STACK_OF(X509) * found_chain; /* owned; of the stored session that was offered last */

@@ -23,7 +23,7 @@
 static void add_error(struct error_list *errors, struct mark mark, const char *what)
 {
     struct text reason = {0};
-    tls_error_take(&reason);
+    (void)tls_error_take(&reason);
     errors_add(errors, mark, "%s: %s", what, reason.ptr);
     text_clear(&reason);
 }

@@ -15,6 +15,18 @@
 #include "tls/tls_intern.h"
 #include "tls/tls_private.h"
 
+/* TLS 1.2 chooses a cipher by what can sign for it, and then blames the cipher. */
+static enum tls_failure blame(const struct transport *transport, unsigned long code)
+{
+    enum tls_failure failure = tls_failure_of(code);
+    if (failure == TLS_FAILURE_CIPHER &&
+        SSL_get_sigalgs(transport->tls, 0, NULL, NULL, NULL, NULL, NULL) > 0 &&
+        SSL_get_shared_sigalgs(transport->tls, 0, NULL, NULL, NULL, NULL, NULL) == 0) {
+        return TLS_FAILURE_SIGNATURE;
+    }
+    return failure;
+}
+
 enum transport_result tls_transport_broken(struct transport *transport, const char *reason)
 {
     struct tls_connection *connection = transport->tls_connection;
@@ -22,10 +34,14 @@ enum transport_result tls_transport_broken(struct transport *transport, const ch
     (void)tls_bio_flush(&connection->bio); /* the last of it may be the alert */
     tls_bio_drop(&connection->bio);
     text_reset(&connection->error);
+    enum tls_failure failure = TLS_FAILURE_INTERNAL;
     if (reason != NULL) {
         text_add_cstr(&connection->error, reason);
     } else {
-        tls_error_take(&connection->error);
+        failure = blame(transport, tls_error_take(&connection->error));
+    }
+    if (connection->failure == TLS_FAILURE_NONE) {
+        connection->failure = failure;
     }
     ERR_clear_error();
     transport->error = connection->error.ptr;
@@ -37,6 +53,7 @@ enum transport_result tls_transport_ended(struct transport *transport)
     struct tls_connection *connection = transport->tls_connection;
     if (!connection->is_established) {
         connection->is_truncated = true;
+        connection->failure = TLS_FAILURE_CLOSED;
         return tls_transport_broken(transport,
                                     "the peer closed the connection during the handshake");
     }
@@ -73,6 +90,7 @@ static enum transport_result result_of(struct transport *transport, int status,
             return tls_transport_ended(transport);
         }
         transport->error_number = error_number;
+        connection->failure = TLS_FAILURE_CLOSED;
         return tls_transport_broken(transport, strerrordesc_np(error_number));
     default:
         tls_stateful_discard(connection, transport->tls);
@@ -109,8 +127,13 @@ static enum transport_result tls_handshake(struct transport *transport)
     int status = SSL_do_handshake(transport->tls);
     tls_derive_end();
     enum transport_result result = result_of(transport, status, &needs_write);
+    if (connection->bio.clear != NULL) {
+        connection->failure = TLS_FAILURE_BAD_RECORD;
+        return tls_transport_broken(transport, "clear text instead of TLS");
+    }
     if (result != TRANSPORT_ERROR && connection->bio.error != 0) {
         transport->error_number = connection->bio.error;
+        connection->failure = TLS_FAILURE_CLOSED;
         return tls_transport_broken(transport, strerrordesc_np(connection->bio.error));
     }
     transport->read_needs_write = result == TRANSPORT_AGAIN && needs_write;
@@ -370,6 +393,7 @@ void tls_transport_init_server(struct transport *transport, struct event_base *b
     struct tls_connection *connection = xcalloc(1, sizeof *connection);
     connection->listener = listener;
     connection->session_fn = session_fn;
+    connection->bio.expects_clear = true;
     SSL *ssl = tls_transport_begin(transport, base, fd, connection, listener->ctx,
                                    listener->bio_method, callback, arg);
     if (ssl != NULL) {
@@ -462,4 +486,18 @@ bool tls_transport_has_received(const struct transport *transport)
 {
     const struct tls_connection *connection = transport->tls_connection;
     return connection->lean != NULL || BIO_number_read(SSL_get_rbio(transport->tls)) > 0;
+}
+
+enum tls_failure tls_transport_failure(const struct transport *transport)
+{
+    const struct tls_connection *connection = transport->tls_connection;
+    return connection->failure;
+}
+
+struct buf *tls_transport_take_clear(struct transport *transport)
+{
+    struct tls_connection *connection = transport->tls_connection;
+    struct buf *clear = connection->bio.clear;
+    connection->bio.clear = NULL;
+    return clear;
 }

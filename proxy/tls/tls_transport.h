@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "net/transport.h"
 #include "tls/tls_context.h"
+#include "tls/tls_failure.h"
 
 struct tls_certificate {
     const unsigned char *der;
@@ -92,6 +93,11 @@ const char *tls_transport_cipher(const struct transport *transport);
 int tls_transport_cipher_bits(const struct transport *transport);
 const char *tls_transport_server_name(const struct transport *transport);
 
+/* Why the handshake failed, after TRANSPORT_ERROR. */
+enum tls_failure tls_transport_failure(const struct transport *transport);
+/* After a handshake that failed because the peer did not begin with TLS but with a letter: what it
+ * sent so far, the caller's from now on; else NULL. */
+struct buf *tls_transport_take_clear(struct transport *transport);
 /* False when the peer has not sent a single byte: a port check, not a failed handshake. */
 bool tls_transport_has_received(const struct transport *transport);
 

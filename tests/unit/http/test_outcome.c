@@ -52,22 +52,29 @@ static const struct outcome_case CASES[] = {
     {OUTCOME_POST_HANDSHAKE_500, 500, 0, 50, "post_handshake_unsupported"},
     {OUTCOME_POST_HANDSHAKE_403, 403, 7, 5, "post_handshake_unsupported"},
     {OUTCOME_READ_AHEAD_EXCEEDED, 413, 0, 0, "read_ahead_exceeded"},
-    {OUTCOME_BAD_REQUEST, 400, 0, 0, NULL},
     {OUTCOME_AMBIGUOUS_PATH, 400, 0, 0, "ambiguous_path"},
-    {OUTCOME_METHOD_NOT_ALLOWED, 405, 0, 0, NULL},
-    {OUTCOME_REQUEST_TIMEOUT, 408, 0, 0, NULL},
-    {OUTCOME_CONTENT_TOO_LARGE, 413, 0, 0, NULL},
-    {OUTCOME_URI_TOO_LONG, 414, 0, 0, NULL},
-    {OUTCOME_EXPECTATION_FAILED, 417, 0, 0, NULL},
-    {OUTCOME_HEADER_TOO_LARGE, 431, 0, 0, NULL},
-    {OUTCOME_INTERNAL, 500, 0, 0, NULL},
-    {OUTCOME_NOT_IMPLEMENTED, 501, 0, 0, NULL},
-    {OUTCOME_VERSION_NOT_SUPPORTED, 505, 0, 0, NULL},
-    {OUTCOME_UPSTREAM_CONNECT, 502, 3, 12029, NULL},
-    {OUTCOME_UPSTREAM_CLOSED, 502, 3, 12030, NULL},
-    {OUTCOME_UPSTREAM_INVALID, 502, 3, 12152, NULL},
-    {OUTCOME_UNAVAILABLE, 503, 0, 0, NULL},
-    {OUTCOME_UPSTREAM_TIMEOUT, 504, 0, 12002, NULL},
+    {OUTCOME_BAD_FORWARDED, 400, 0, 0, "forwarded_certificate"},
+    {OUTCOME_BAD_REQUEST, 400, 0, 0, "bad_request"},
+    {OUTCOME_BAD_FRAMING, 400, 0, 0, "ambiguous_framing"},
+    {OUTCOME_BAD_TARGET, 400, 0, 0, "invalid_target"},
+    {OUTCOME_ENCODED_SLASH, 400, 0, 0, "encoded_slash"},
+    {OUTCOME_BAD_HOST, 400, 0, 0, "invalid_host"},
+    {OUTCOME_UNKNOWN_HOST, 400, 0, 0, "unknown_host"},
+    {OUTCOME_HTTP_ON_HTTPS, 400, 0, 0, "http_on_https"},
+    {OUTCOME_METHOD_NOT_ALLOWED, 405, 0, 0, "method_not_allowed"},
+    {OUTCOME_REQUEST_TIMEOUT, 408, 0, 0, "request_timeout"},
+    {OUTCOME_CONTENT_TOO_LARGE, 413, 0, 0, "content_too_large"},
+    {OUTCOME_URI_TOO_LONG, 414, 0, 0, "uri_too_long"},
+    {OUTCOME_EXPECTATION_FAILED, 417, 0, 0, "expectation_failed"},
+    {OUTCOME_HEADER_TOO_LARGE, 431, 0, 0, "header_too_large"},
+    {OUTCOME_NOT_IMPLEMENTED, 501, 0, 0, "not_implemented"},
+    {OUTCOME_VERSION_NOT_SUPPORTED, 505, 0, 0, "http_version"},
+    {OUTCOME_INTERNAL, 500, 0, 0, "internal_error"},
+    {OUTCOME_UPSTREAM_CONNECT, 502, 3, 12029, "upstream_connect"},
+    {OUTCOME_UPSTREAM_CLOSED, 502, 3, 12030, "upstream_closed"},
+    {OUTCOME_UPSTREAM_INVALID, 502, 3, 12152, "upstream_invalid"},
+    {OUTCOME_UNAVAILABLE, 503, 0, 0, "unavailable"},
+    {OUTCOME_UPSTREAM_TIMEOUT, 504, 0, 12002, "upstream_timeout"},
 };
 
 START_TEST(every_outcome_has_the_numbers_of_iis)
@@ -108,6 +115,29 @@ START_TEST(knows_which_refusals_are_the_certificates)
 }
 END_TEST
 
+/* interface.md 5: the set is closed, and every answer of the proxy has a word of it. */
+START_TEST(every_answer_has_a_reason)
+{
+    ck_assert_ptr_null(outcome_info(OUTCOME_OK)->reason);
+    for (int i = OUTCOME_OK + 1; i < OUTCOME_COUNT; i++) {
+        enum outcome outcome = (enum outcome)i;
+        const char *reason = outcome_info(outcome)->reason;
+        ck_assert_msg(reason != NULL, "outcome %d", i);
+        ck_assert_uint_eq(strspn(reason, "abcdefghijklmnopqrstuvwxyz_"), strlen(reason));
+        ck_assert(!(outcome_is_refusal(outcome) && outcome_is_protocol(outcome)));
+        ck_assert(!outcome_is_verdict(outcome) || outcome_is_refusal(outcome));
+    }
+    ck_assert(outcome_is_refusal(OUTCOME_READ_AHEAD_EXCEEDED));
+    ck_assert(outcome_is_refusal(OUTCOME_AMBIGUOUS_PATH));
+    ck_assert(!outcome_is_refusal(OUTCOME_OK));
+    ck_assert(!outcome_is_refusal(OUTCOME_UPSTREAM_CONNECT));
+    /* What a stranger may not learn: how the proxy and its servers are. */
+    ck_assert(!outcome_is_protocol(OUTCOME_INTERNAL));
+    ck_assert(!outcome_is_protocol(OUTCOME_UNAVAILABLE));
+    ck_assert(!outcome_is_protocol(OUTCOME_BAD_FORWARDED));
+}
+END_TEST
+
 START_TEST(every_parser_reason_has_words_and_an_outcome)
 {
     for (int i = 0; i < HTTP1_REASON_COUNT; i++) {
@@ -124,6 +154,9 @@ START_TEST(every_parser_reason_has_words_and_an_outcome)
     ck_assert(http1_reason_outcome(HTTP1_TOO_MANY_FIELDS) == OUTCOME_HEADER_TOO_LARGE);
     ck_assert(http1_reason_outcome(HTTP1_HEAD_TOO_LONG) == OUTCOME_HEADER_TOO_LARGE);
     ck_assert(http1_reason_outcome(HTTP1_TARGET_TOO_LONG) == OUTCOME_URI_TOO_LONG);
+    ck_assert(http1_reason_outcome(HTTP1_LENGTH_AND_ENCODING) == OUTCOME_BAD_FRAMING);
+    ck_assert(http1_reason_outcome(HTTP1_HOST_REPEATED) == OUTCOME_BAD_HOST);
+    ck_assert(http1_reason_outcome(HTTP1_TARGET) == OUTCOME_BAD_TARGET);
     ck_assert(http1_reason_outcome(HTTP1_TRANSFER_CODING) == OUTCOME_NOT_IMPLEMENTED);
     ck_assert(http1_reason_outcome(HTTP1_EXPECTATION) == OUTCOME_EXPECTATION_FAILED);
     ck_assert(http1_reason_outcome(HTTP1_BODY_TOO_LARGE) == OUTCOME_CONTENT_TOO_LARGE);
@@ -137,6 +170,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, every_outcome_has_the_numbers_of_iis);
     tcase_add_test(tcase, every_outcome_has_its_words);
     tcase_add_test(tcase, knows_which_refusals_are_the_certificates);
+    tcase_add_test(tcase, every_answer_has_a_reason);
     tcase_add_test(tcase, every_parser_reason_has_words_and_an_outcome);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -11,7 +11,7 @@
 static void expect(const char *text)
 {
     struct text out = {0};
-    tls_error_take(&out);
+    (void)tls_error_take(&out);
     ck_assert_str_eq(out.ptr, text);
     ck_assert_uint_eq(ERR_peek_error(), 0);
     text_clear(&out);
@@ -48,7 +48,7 @@ START_TEST(appends_to_what_is_there)
 {
     struct text out = {0};
     text_add_cstr(&out, "reason: ");
-    tls_error_take(&out);
+    (void)tls_error_take(&out);
     ck_assert_str_eq(out.ptr, "reason: unknown");
     text_clear(&out);
 }
