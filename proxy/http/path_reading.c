@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "http/path_lookalike.h"
+
 enum { WORK_MAX = 256 * 1024 }; /* bytes looked at, of all spellings together */
 
 /* ---- single readings ---------------------------------------------------------------------- */
@@ -23,23 +25,6 @@ static int hex_value(struct str digits, size_t count)
     return value;
 }
 
-static size_t put_utf8(unsigned code, char *out)
-{
-    if (code < 0x80) {
-        out[0] = (char)code;
-        return 1;
-    }
-    if (code < 0x800) {
-        out[0] = (char)(0xc0 | (code >> 6));
-        out[1] = (char)(0x80 | (code & 0x3f));
-        return 2;
-    }
-    out[0] = (char)(0xe0 | (code >> 12));
-    out[1] = (char)(0x80 | ((code >> 6) & 0x3f));
-    out[2] = (char)(0x80 | (code & 0x3f));
-    return 3;
-}
-
 /* %XX, and the %uXXXX of HTTP.sys (its registry value PercentUAllowed is on by default). */
 static size_t decode_escapes(struct str path, char *out)
 {
@@ -53,7 +38,7 @@ static size_t decode_escapes(struct str path, char *out)
             out[len++] = (char)byte;
             i += 2;
         } else if (wide >= 0) {
-            len += put_utf8((unsigned)wide, out + len);
+            len += path_lookalike_put_utf8((uint32_t)wide, out + len);
             i += 5;
         } else {
             out[len++] = path.ptr[i];
@@ -238,66 +223,35 @@ static size_t drop_authority(struct str path, char *out)
     return rest.len > 0 ? rest.len : 1;
 }
 
-/* What a character outside ASCII is taken for: an ASCII one, 0 for nothing at all, -1 for itself.
- */
-static int ascii_for(unsigned code)
+static size_t turn_pluses(struct str path, char *out)
 {
-    if (code >= 0xff01 && code <= 0xff5e) /* full width */
-        return (int)(code - 0xff01 + 0x21);
-    if ((code >= 0x200b && code <= 0x200f) || (code >= 0x202a && code <= 0x202e) ||
-        (code >= 0x2060 && code <= 0x206f) || code == 0xfeff || code == 0xad)
-        return 0;
-    switch (code) {
-    case 0x130:
-    case 0x131:
-        return 'i';
-    case 0x17f:
-        return 's';
-    case 0x212a:
-        return 'k';
-    case 0x2024:
-        return '.';
-    case 0x2044:
-    case 0x2215:
-    case 0x29f8:
-        return '/';
-    case 0x2216:
-    case 0x29f5:
-        return '\\';
-    case 0x37e:
-        return ';';
-    default:
-        return -1;
-    }
+    for (size_t i = 0; i < path.len; i++)
+        out[i] = path.ptr[i] == '+' ? ' ' : path.ptr[i];
+    return path.len;
 }
 
-/* Bytes of the UTF-8 character at the start of s; 0 for ASCII and for what is none. */
-static size_t wide_len(struct str s, unsigned *ret_code)
+/* "(S(abc))", "(A(x)F(y))" */
+static bool is_cookieless(struct str segment)
 {
-    unsigned char c = (unsigned char)s.ptr[0];
-    size_t len = c >= 0xc2 && c <= 0xdf ? 2 : c >= 0xe0 && c <= 0xef ? 3 : 0;
-    if (len == 0 || s.len < len)
-        return 0;
-    unsigned code = len == 2 ? c & 0x1f : c & 0x0f;
-    for (size_t i = 1; i < len; i++)
-        code = code << 6 | ((unsigned char)s.ptr[i] & 0x3f);
-    *ret_code = code;
-    return len;
+    return segment.len >= 5 && segment.ptr[0] == '(' && ascii_is_alpha(segment.ptr[1]) &&
+           segment.ptr[2] == '(' && segment.ptr[segment.len - 2] == ')' &&
+           segment.ptr[segment.len - 1] == ')';
 }
 
-static size_t fit_to_ascii(struct str path, char *out)
+static size_t drop_cookieless(struct str path, char *out)
 {
     size_t len = 0;
     for (size_t i = 0; i < path.len;) {
-        unsigned code = 0;
-        size_t width = wide_len(str_skip(path, i), &code);
-        int fitted = width == 0 ? -1 : ascii_for(code);
-        if (fitted > 0)
-            out[len++] = (char)fitted;
-        for (size_t j = 0; fitted < 0 && j < (width == 0 ? 1 : width); j++)
-            out[len++] = path.ptr[i + j];
-        i += width == 0 ? 1 : width;
+        struct str rest = str_skip(path, i + 1);
+        struct str segment = str_make(rest.ptr, str_find(rest, '/'));
+        i += 1 + segment.len;
+        if (is_cookieless(segment))
+            continue;
+        memcpy(out + len, segment.ptr - 1, segment.len + 1);
+        len += segment.len + 1;
     }
+    if (len == 0)
+        out[len++] = '/';
     return len;
 }
 
@@ -337,8 +291,13 @@ static const struct path_reading READINGS[] = {
     {"line breaks", "tabs and line breaks dropped", STR_INIT("\t\n\r"), drop_line_breaks, false},
     {"end", "what is behind an escaped `?`, `#` or NUL dropped", STR_INIT("?#\0"), cut_at_end,
      false},
-    {"letters", "other characters taken for ASCII", STR_INIT("\xc2\xc4\xc5\xcd\xe2\xef"),
-     fit_to_ascii, false},
+    {"cookieless", "what ASP.NET takes for a session dropped", STR_INIT("("), drop_cookieless,
+     false},
+    {"pluses", "`+` taken for a blank", STR_INIT("+"), turn_pluses, false},
+    {"overlong", "overlong UTF-8 decoded", STR_INIT("\xc0\xc1\xe0\xf0"), path_lookalike_overlong,
+     false},
+    {"letters", "other characters taken for ASCII", STR_INIT("\xc2\xc4\xc5\xcd\xe2\xe3\xef\xf0"),
+     path_lookalike_plain, false},
     {"authority", "its beginning taken for a host", STR_INIT("/"), drop_authority, true},
 };
 
@@ -358,6 +317,8 @@ bool path_has_one_reading(struct str path)
             return false;
         switch (c) {
         case '%':
+        case '(':
+        case '+':
         case ';':
         case ':':
         case '~':

@@ -18,13 +18,13 @@ from proxy import Proxy, configuration, site
 # /admin/secret, taken apart: what may stand before it, its name, between, and its end.
 BEFORE = ("/", "//", "///", "/./", "/.//", "/%2e/", "/;/", "/;x/", "/x/../", "/x/..//", "//x/../",
           "//x/", "/x;/../", "/%20/", "/:x/", "/x%2f..%2f", "/%5c", "/%252e/", "/x/%252e%252e/",
-          "/%3b/", "/.;/", "/x/..;/", "/x/..%3b/", "/%2f", "/..;/", "http://server.test//")
+          "/%3b/", "/.;/", "/x/..;/", "/x/..%3b/", "/(S(x))/", "/x/%2e%2e%2f", "/%25c0%25ae/", "/%2f", "/..;/", "http://server.test//")
 NAMES = ("admin", "ADMIN", "Admin", "%61dmin", "%2561dmin", "%25%36%31dmin", "admin;", "admin;x=y",
          "admin%3b", "admin.", "admin...", "admin%2e", "admin%20", "admin%09", "admin%0a",
          "admin%0b", "admin%c2%a0", "admin%e2%80%a8", "admin.%20.", "admin::$DATA",
          "admin:$i30:$INDEX_ALLOCATION", "admin%3a%3a$DATA", "%20admin", "ad%09min", "ad%0d%0amin",
          "%ef%bd%81dmin", "adm%c4%b1n", "ad%e2%80%8bmin", "admin%ef%bb%bf", "admin%00",
-         "admin%2500", "%2f%61dmin")
+         "admin%2500", "%2f%61dmin", "admin+", "%25c1%25a1dmin", "%c4%81dmin", "\xef\xbd\x81dmin")
 BETWEEN = ("/", "//", "%2f", "%252f", "/./", "/%2e/", "/;/", "/x/../", "/%5c", "%5c", "/%20/",
            "%ef%bc%8f", "/.%20/", "%2f%2f")
 END = ("secret", "secret;x", "secret%20", "secret%0a", "secret.", "secret%3fx", "secret%23",
