@@ -375,6 +375,20 @@ static void map_file(const char *text, size_t len)
     site.mapping.one_to_one_file = value_of(write_file("clients.map", text, len), 31);
 }
 
+START_TEST(an_empty_file_is_an_error_and_a_comment_none)
+{
+    map_file("", 0);
+    ck_assert_ptr_null(load());
+    ck_assert_ptr_nonnull(strstr(errors.entries[0].text, "is empty"));
+    errors_clear(&errors);
+    map_file("# nobody\n", 9);
+    struct cert_map *map = load();
+    ck_assert_ptr_nonnull(map);
+    ck_assert_uint_eq(cert_map_file_count(map), 0);
+    cert_map_free(map);
+}
+END_TEST
+
 START_TEST(reads_a_file_of_certificates)
 {
     struct cert *alice = simple_cert("alice");
@@ -538,6 +552,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, an_undecodable_certificate_in_place_is_a_warning);
     tcase_add_test(tcase, a_missing_file_or_a_bad_digest_is_an_error);
     tcase_add_test(tcase, the_same_certificate_twice_is_an_error);
+    tcase_add_test(tcase, an_empty_file_is_an_error_and_a_comment_none);
     tcase_add_test(tcase, reads_a_file_of_certificates);
     tcase_add_test(tcase, names_the_line_of_every_problem_in_the_file);
     tcase_add_test(tcase, does_not_drown_in_a_file_of_another_kind);
