@@ -103,17 +103,6 @@ bool store_takes_name(const char *name, const char *const *endings)
     return name[0] != '.' && has_ending(name, endings);
 }
 
-/* "0123abcd.0", "0123abcd.r0": openssl rehash makes a second name for each file. */
-static bool is_hash_link(const char *name)
-{
-    size_t digits = strspn(name, "0123456789abcdef");
-    if (digits != 8 || name[8] != '.')
-        return false;
-    const char *number = name + 9 + (name[9] == 'r');
-    size_t len = strspn(number, "0123456789");
-    return len > 0 && number[len] == '\0';
-}
-
 static int compare_names(const struct dirent **a, const struct dirent **b)
 {
     return strcmp((*a)->d_name, (*b)->d_name); /* octets: the same order in every locale */
@@ -149,7 +138,7 @@ static bool visit_folder(const char *folder, const char *const *endings, visit_f
         const char *name = entries[i]->d_name;
         if (store_takes_name(name, endings))
             visit_file(folder, name, visit, context);
-        else if (pass != NULL && name[0] != '.' && !is_hash_link(name))
+        else if (pass != NULL && name[0] != '.' && !cert_bundle_is_hash_link(name))
             visit_file(folder, name, pass, context);
         free(entries[i]);
     }

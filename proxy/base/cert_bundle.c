@@ -294,6 +294,16 @@ enum cert_bundle_status cert_bundle_read(const char *bytes, size_t len, const ch
     return status;
 }
 
+bool cert_bundle_is_hash_link(const char *name)
+{
+    size_t digits = strspn(name, "0123456789abcdef");
+    if (digits != 8 || name[8] != '.')
+        return false;
+    const char *number = name + 9 + (name[9] == 'r');
+    size_t len = strspn(number, "0123456789");
+    return len > 0 && number[len] == '\0';
+}
+
 /* ---- in words ----------------------------------------------------------------------------- */
 
 static bool holds(const char *bytes, size_t len, const char *text)

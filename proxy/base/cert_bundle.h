@@ -8,6 +8,7 @@
 #ifndef PROXY_BASE_CERT_BUNDLE_H
 #define PROXY_BASE_CERT_BUNDLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <openssl/evp.h>
@@ -39,6 +40,10 @@ MUST_USE enum cert_bundle_status cert_bundle_read(const char *bytes, size_t len,
                                                   const char *password, EVP_PKEY *certificate_of,
                                                   struct cert_bundle *bundle);
 void cert_bundle_clear(struct cert_bundle *bundle);
+
+/* "0123abcd.0", "0123abcd.r0": `openssl rehash` makes such a second name for each file of a folder.
+ */
+bool cert_bundle_is_hash_link(const char *name);
 
 /* What a file is that holds no certificate: "a private key", "empty"; NULL: not known. */
 const char *cert_bundle_describe(const char *bytes, size_t len);

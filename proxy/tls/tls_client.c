@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/password.h"
+#include "base/text.h"
 #include "net/addr.h"
 #include "tls/tls_error.h"
 #include "tls/tls_private.h"
@@ -121,32 +122,66 @@ static void add_file(const struct authorities *into, const char *path)
         (void)fclose(file);
 }
 
-static int is_certificate_file(const struct dirent *entry)
+static bool has_ending(const char *name, const char *const *endings)
 {
-    static const char *const ENDINGS[] = {".pem", ".crt", ".cer", ".der", ".p7b", ".p7c"};
-    for (size_t i = 0; i < sizeof ENDINGS / sizeof ENDINGS[0]; i++) {
-        if (entry->d_name[0] != '.' &&
-            str_ends_with_icase(str_of(entry->d_name), str_of(ENDINGS[i])))
-            return 1;
+    for (; *endings != NULL; endings++) {
+        if (str_ends_with_icase(str_of(name), str_of(*endings)))
+            return true;
     }
-    return 0;
+    return false;
+}
+
+/* PKCS#12 files only where there is a password for them. */
+static bool is_certificate_file(const struct authorities *into, const char *name)
+{
+    static const char *const PLAIN[] = {".pem", ".crt", ".cer", ".der", ".p7b", ".p7c", NULL};
+    static const char *const LOCKED[] = {".p12", ".pfx", NULL};
+    return has_ending(name, PLAIN) || (into->password != NULL && has_ending(name, LOCKED));
+}
+
+#define NAMED_MAX 5 /* of the files that are passed over */
+
+static void warn_of_others(const struct authorities *into, const char *path, size_t count,
+                           const struct text *names)
+{
+    if (count == 0 || into->mark.file[0] == '\0') /* nobody chose the system's folder */
+        return;
+    errors_warn(into->errors, into->mark,
+                count > NAMED_MAX
+                    ? "passed over in the folder \"%s\", for they are no certificates: %s and more"
+                    : "passed over in the folder \"%s\", for they are no certificates: %s",
+                path, names->ptr);
 }
 
 static void add_folder(const struct authorities *into, const char *path)
 {
     struct dirent **entries = NULL;
-    int count = scandir(path, &entries, is_certificate_file, NULL);
+    struct text others = {0};
+    size_t other_count = 0;
+    int used = 0;
+    int count = scandir(path, &entries, NULL, alphasort);
     if (count < 0)
         errors_add(into->errors, into->mark, "cannot read the folder %s: %s", path,
                    strerrordesc_np(errno));
-    else if (count == 0)
-        errors_add(into->errors, into->mark, "the folder %s holds no certificate", path);
     for (int i = 0; i < count; i++) {
-        char *file = xasprintf("%s/%s", path, entries[i]->d_name);
-        add_file(into, file);
+        const char *name = entries[i]->d_name;
+        char *file = xasprintf("%s/%s", path, name);
+        struct stat info;
+        bool is_folder = stat(file, &info) == 0 && S_ISDIR(info.st_mode);
+        if (name[0] != '.' && is_certificate_file(into, name)) {
+            add_file(into, file);
+            used++;
+        } else if (name[0] != '.' && !is_folder && !cert_bundle_is_hash_link(name) &&
+                   other_count++ < NAMED_MAX) {
+            text_addf(&others, "%s%s", others.len == 0 ? "" : ", ", name);
+        }
         free(file);
         free(entries[i]);
     }
+    if (count >= 0 && used == 0)
+        errors_add(into->errors, into->mark, "the folder %s holds no certificate", path);
+    warn_of_others(into, path, other_count, &others);
+    text_clear(&others);
     free(entries);
 }
 

@@ -362,3 +362,24 @@ def test_mistakes_with_an_upstream_are_named(tmp_path):
     assert "a private key" in check({"ca": B.path("root.key")})
     assert "password_file" in check({"ca": p12("ca.p12", None, B.root)})
     assert "does not open" in check({"certificate": p12("c.p12", B.alice), "password_file": WRONG})
+
+
+def test_what_the_folder_of_an_upstream_passes_over_is_named(tmp_path):
+    folder = tmp_path / "cas"
+    folder.mkdir()
+    (folder / "root.pem").write_text(B.root.pem)
+    (folder / "0123abcd.0").symlink_to("root.pem")
+    os.rename(p12("more.p12", None, B.outside_root), folder / "more.p12")
+
+    def warnings(**tls):
+        group = {"servers": [{"url": "https://127.0.0.1:9"}], "tls": {"ca": str(folder), **tls}}
+        made = configuration(site(B, upstream="x"), upstreams={"x": group})
+        done = run("check", "-c", write(made, tmp_path))
+        assert done.returncode == 0, done.stderr
+        return [line for line in done.stderr.splitlines() if "passed over" in line]
+    assert len(warnings()) == 1 and "more.p12" in warnings()[0]
+    assert "0123abcd" not in warnings()[0]
+    assert warnings(password_file=PASSWORD) == []
+    for i in range(9):
+        (folder / f"{i}.txt").write_text("x")
+    assert "and more" in warnings()[0]
