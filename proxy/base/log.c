@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/unicode.h"
 
 static int log_fd = STDERR_FILENO;
 static enum log_level log_threshold = LOG_LEVEL_NOTICE;
@@ -49,8 +50,10 @@ void log_event(enum log_level level, const char *event, const char *fmt, ...)
     va_list args;
     va_start(args, fmt);
     char *rest = NULL;
-    if (vasprintf(&rest, fmt, args) > 0)
-        text_addf(&line, " %s", rest);
+    if (vasprintf(&rest, fmt, args) > 0) {
+        text_add_char(&line, ' ');
+        unicode_add_shown(&line, str_of(rest));
+    }
     va_end(args);
     free(rest);
     text_add_char(&line, '\n');

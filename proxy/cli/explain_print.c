@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/unicode.h"
 #include "core/explain_windows.h"
 
 typedef void (*cert_text_fn)(const struct cert *cert, struct text *out);
@@ -109,7 +110,20 @@ static void add_verdict_line(const struct explain_report *report, struct text *o
               STR_ARG(clock_format_rfc3339(report->now, now)));
 }
 
-void explain_print_text(const struct explain_report *report, struct text *out)
+/* Names and headers come from whoever made the certificate, and go to a terminal. */
+static void add_shown_lines(struct str text, struct text *out)
+{
+    while (text.len > 0) {
+        size_t end = str_find(text, '\n');
+        unicode_add_shown(out, str_make(text.ptr, end));
+        if (end == text.len)
+            return;
+        text_add_char(out, '\n');
+        text = str_skip(text, end + 1);
+    }
+}
+
+static void print_text(const struct explain_report *report, struct text *out)
 {
     add_verdict_line(report, out);
     if (report->has_verdict)
@@ -128,6 +142,14 @@ void explain_print_text(const struct explain_report *report, struct text *out)
     for (size_t i = 0; i < report->fixes.count; i++)
         text_addf(out, "  - %s\n", report->fixes.items[i].text);
     text_add_char(out, '\n');
+}
+
+void explain_print_text(const struct explain_report *report, struct text *out)
+{
+    struct text raw = {0};
+    print_text(report, &raw);
+    add_shown_lines(text_str(&raw), out);
+    text_clear(&raw);
 }
 
 void explain_print_handshake_text(const char *why, struct text *out)

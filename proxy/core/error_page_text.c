@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/error_page_text.h"
 
+#include "base/unicode.h"
 #include "http/http1_write.h"
 #include "observe/json_text.h"
 
@@ -93,24 +94,42 @@ static const char STYLE[] =
     "th{color:#aab4c0}.id{color:#93a0ae}th,td{border-color:#2c343d}}"
     "@media print{body,main{background:#fff;color:#000}main{margin:0;border:0}}";
 
+static void escape_ascii(struct text *out, char c)
+{
+    switch (c) {
+    case '&':
+        text_add_cstr(out, "&amp;");
+        break;
+    case '<':
+        text_add_cstr(out, "&lt;");
+        break;
+    case '>':
+        text_add_cstr(out, "&gt;");
+        break;
+    case '"':
+        text_add_cstr(out, "&quot;");
+        break;
+    case '\'':
+        text_add_cstr(out, "&#39;");
+        break;
+    default:
+        text_add_char(out, c);
+    }
+}
+
+/* What is not to be seen becomes U+FFFD: one that is missed would be believed to be absent. */
 void error_page_escape_html(struct text *out, struct str value)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        if (c == '&')
-            text_add_cstr(out, "&amp;");
-        else if (c == '<')
-            text_add_cstr(out, "&lt;");
-        else if (c == '>')
-            text_add_cstr(out, "&gt;");
-        else if (c == '"')
-            text_add_cstr(out, "&quot;");
-        else if (c == '\'')
-            text_add_cstr(out, "&#39;");
-        else if (c < 0x20 || c == 0x7f)
+    while (value.len > 0) {
+        uint32_t point = 0;
+        size_t len = unicode_next(value, &point);
+        if (len == 0 || !unicode_is_visible(point))
             text_add_cstr(out, "&#xfffd;");
+        else if (len == 1)
+            escape_ascii(out, value.ptr[0]);
         else
-            text_add_char(out, (char)c);
+            text_add(out, str_make(value.ptr, len));
+        value = str_skip(value, len == 0 ? 1 : len);
     }
 }
 
@@ -258,9 +277,14 @@ void error_page_add_json(const struct error_page_facts *facts, struct text *out)
 
 static void add_plain(struct text *out, struct str value)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        text_add_char(out, c < 0x20 || c == 0x7f ? '?' : (char)c);
+    while (value.len > 0) {
+        uint32_t point = 0;
+        size_t len = unicode_next(value, &point);
+        if (len == 0 || !unicode_is_visible(point))
+            text_add_char(out, '?');
+        else
+            text_add(out, str_make(value.ptr, len));
+        value = str_skip(value, len == 0 ? 1 : len);
     }
 }
 

@@ -461,7 +461,10 @@ static void fix_access(struct fixes *fixes)
         add_present(fixes, "use a cipher of 128 bits or more");
         break;
     case OUTCOME_CERTIFICATE_REQUIRED:
-        add_present(fixes, "present a client certificate");
+        /* What the CertificateRequest offers; why a client sends nothing it does not say. */
+        add_present(fixes,
+                    "present a client certificate, with a key that the server asks for: RSA, "
+                    "ECDSA on P-256, P-384 or P-521, Ed25519 or Ed448");
         break;
     case OUTCOME_MAPPING_DENIED:
     case OUTCOME_MAPPING_DENIED_401:

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/unicode.h"
 #include "observe/access_log_private.h"
+#include "observe/json_text.h"
 
 /* The columns in the order IIS writes them, whatever the order they are configured in. */
 static const struct {
@@ -172,8 +174,26 @@ void access_log_add_number(struct text *out, uint64_t value)
     text_add(out, str_make(digits + at, sizeof digits - at));
 }
 
-/* iis-semantics.md 2.6: blanks, control characters and DEL become '+', an empty value '-'; every
- * other byte is kept. So no value can end a line or a column. */
+static void add_percent(struct text *out, struct str bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++)
+        text_addf(out, "%%%02X", (unsigned char)bytes.ptr[i]);
+}
+
+/* Whether every byte is printable ASCII: nearly always, and then there is nothing to decode. */
+static bool is_plain(struct str value)
+{
+    unsigned char odd = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        unsigned char c = (unsigned char)value.ptr[i];
+        odd |= (unsigned char)(c <= 0x20 || c >= 0x7f);
+    }
+    return odd == 0;
+}
+
+/* iis-semantics.md 2.6: blanks, control characters and DEL become '+', an empty value '-'. So no
+ * value can end a line or a column. What is not to be seen, or no UTF-8, is written as %HH for each
+ * byte; every other byte is kept. */
 static void add_value(struct text *out, struct str value, size_t max)
 {
     if (value.len == 0) {
@@ -181,12 +201,23 @@ static void add_value(struct text *out, struct str value, size_t max)
         return;
     }
     bool is_cut = value.len > max;
-    size_t start = out->len;
-    text_add(out, str_make(value.ptr, is_cut ? max : value.len));
-    for (size_t i = start; i < out->len; i++) {
-        unsigned char c = (unsigned char)out->ptr[i];
-        if (c <= 0x20 || c == 0x7f)
-            out->ptr[i] = '+';
+    if (is_cut)
+        value = json_text_cut(value, max);
+    if (is_plain(value)) {
+        text_add(out, value);
+        value.len = 0;
+    }
+    while (value.len > 0) {
+        uint32_t point = 0;
+        size_t len = unicode_next(value, &point);
+        bool is_shown = len > 0 && unicode_is_visible(point);
+        if (len == 1 && (point <= 0x20 || point == 0x7f))
+            text_add_char(out, '+');
+        else if (is_shown)
+            text_add(out, str_make(value.ptr, len));
+        else
+            add_percent(out, str_make(value.ptr, len == 0 ? 1 : len));
+        value = str_skip(value, len == 0 ? 1 : len);
     }
     if (is_cut)
         text_add(out, STR("..."));

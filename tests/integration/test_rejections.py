@@ -8,10 +8,11 @@ import socket
 import ssl
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, ed448, rsa
 
 import tlsclient
 from events import eventually
-from proxy import Proxy, configuration, fields_of, site
+from proxy import Proxy, configuration, fields_of, run, site
 from upstream import Upstream
 
 # At the level that is the default, for the lines have to be there without a debug setting.
@@ -356,3 +357,81 @@ def test_plain_http_on_https_cannot_claim_a_certificate(start, basics, backend):
 
 def test_plain_http_on_https_that_stops_is_408(proxy):
     assert ask_in_clear(proxy, b"GET / HTTP/1.1\r\n").status == 408
+
+
+# ---- keys that the server does not ask for
+
+KINDS = {"RSA": rsa.generate_private_key(65537, 2048), "P-256": ec.generate_private_key(ec.SECP256R1()),
+         "P-384": ec.generate_private_key(ec.SECP384R1()),
+         "P-521": ec.generate_private_key(ec.SECP521R1()),
+         "Ed25519": ed25519.Ed25519PrivateKey.generate(), "Ed448": ed448.Ed448PrivateKey.generate()}
+
+
+@pytest.fixture(scope="module")
+def keyed(basics):
+    with Proxy(configuration(site(basics), log=LOG)) as started:
+        yield started
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_fix_of_403_7_names_every_key_that_is_asked_for(keyed, basics, kind, version):
+    identity = basics.issuing.issue("CN=k", key=KINDS[kind])
+    assert tlsclient.fetch(keyed, identity=identity, version=version).status == 200
+    tlsclient.fetch(keyed, "/none")
+    assert kind in fields_of(keyed.event("access.refused"))["fix"]
+
+
+@pytest.mark.parametrize("version", ["1.2", "1.3"])
+@pytest.mark.parametrize("curve", [ec.SECP256K1, ec.BrainpoolP256R1])
+def test_who_has_another_key_is_told_which_will_do(keyed, basics, curve, version):
+    identity = basics.issuing.issue("CN=k", key=ec.generate_private_key(curve()))
+    try:
+        answer = tlsclient.fetch(keyed, "/other", identity=identity, version=version)
+    except ssl.SSLError:
+        return  # the client's own library will not have it
+    if answer.status != 200:  # later versions of OpenSSL know more curves
+        assert answer.status == 403
+        assert "P-256, P-384 or P-521" in fields_of(keyed.event("access.refused"))["fix"]
+
+
+# ---- characters that act instead of being seen
+
+HIDDEN = ["\u009b", "\u0085", "\u200b", "\u200f", "\u2028", "\u2029", "\u202e", "\u061c", "\u2066",
+          "\u2069", "\ufeff", "\U000e0041"]
+
+
+@pytest.mark.parametrize("form", ["w3c", "json", "combined"])
+def test_no_log_writes_a_character_that_acts(start, basics, form):
+    access = {"path": "stdout", "flush": "10ms", "format": form}
+    proxy = start(site(basics, hosts=["server.test"], client_certificate="ignore"),
+                  log={"error": {"level": "notice"}, "access": access})
+    agents = [one.encode() for one in HIDDEN] + [b"\x9b", b"\xff\xfe", b"\xe2\x80", "\u20ac".encode()]
+    with tlsclient.connect(proxy) as client:
+        for at, agent in enumerate(agents):
+            client.send(b"GET /%d HTTP/1.1\r\nHost: server.test\r\nUser-Agent: a" % at + agent
+                        + b"z\r\nReferer: " + agent + b"\r\n\r\n")
+            assert client.read_response().status == 200
+    path = {"w3c": " /%d ", "json": '"/%d"', "combined": " /%d "}[form] % (len(agents) - 1)
+    assert proxy.access_lines.wait(lambda one: path in one)
+    # What is no UTF-8 reaches this as U+FFFD; JSON writes that itself.
+    text = proxy.access_lines.text()
+    assert not [hex(ord(one)) for one in HIDDEN if one in text]
+    assert form == "json" or "\ufffd" not in text
+    if form != "combined":
+        assert "a\u20acz" in text
+
+
+def test_neither_the_line_of_a_refusal_nor_explain_nor_the_page_writes_one(start, basics, tmp_path):
+    hidden = "".join(HIDDEN[2:])
+    odd = basics.outside_issuing.issue("CN=a" + hidden)
+    proxy = start(site(basics, errors={"mode": "detailed"}), log=LOG)
+    for accept in ("text/html", "text/plain", "application/json"):
+        answer = tlsclient.fetch(proxy, "/", [("Accept", accept)], identity=odd)
+        assert answer.status == 403
+        assert not set(answer.body.decode()) & set(HIDDEN), accept
+    line = proxy.event("access.refused")
+    assert line.isascii()
+    (tmp_path / "odd.pem").write_text(odd.pem)
+    told = run("explain", "-c", proxy.config_path, "--certificate", str(tmp_path / "odd.pem"))
+    assert told.returncode == 10 and not set(told.stdout) & set(HIDDEN)

@@ -119,7 +119,7 @@ START_TEST(turns_blanks_and_control_bytes_into_plus)
     record.uri_stem = str_make(every, sizeof every);
     assert_line(ACCESS_URI_STEM, &record, "+++++++++++++++++++++++++++++++++\n");
     record.uri_stem = STR("/a\r\n#Fields: x\x7f\"\xc3\xa9\xff");
-    assert_line(ACCESS_URI_STEM, &record, "/a++#Fields:+x+\"\xc3\xa9\xff\n");
+    assert_line(ACCESS_URI_STEM, &record, "/a++#Fields:+x+\"\xc3\xa9%FF\n");
 }
 END_TEST
 

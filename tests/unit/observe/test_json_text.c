@@ -18,6 +18,9 @@ START_TEST(makes_one_safe_line_of_any_bytes)
         {STR_INIT("\x7f\xc2\x9b"), "\"\\u007f\\u009b\""}, /* DEL, and CSI of eight bits */
         {STR_INIT("\xc3\xbc\xe2\x82\xac\xf0\x9f\x99\x82"),
          "\"\xc3\xbc\xe2\x82\xac\xf0\x9f\x99\x82\""},
+        {STR_INIT("\xe2\x80\xae\xe2\x80\xa8\xd8\x9c\xef\xbb\xbf"),
+         "\"\\u202e\\u2028\\u061c\\ufeff\""},
+        {STR_INIT("\xf3\xa0\x81\x81"), "\"\\udb40\\udc41\""}, /* a tag */
         {STR_INIT("\xff"), "\"\xef\xbf\xbd\""},
         {STR_INIT("a\xe2\x82"), "\"a\xef\xbf\xbd\xef\xbf\xbd\""}, /* cut off */
         {STR_INIT("\xc0\xaf"), "\"\xef\xbf\xbd\xef\xbf\xbd\""},   /* overlong */
