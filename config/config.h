@@ -164,6 +164,7 @@ struct config_forward {
 
 /* One rule of authorize. Every condition that is given must hold; of a list, any value. */
 struct config_authorize {
+    struct mark mark;
     bool deny;
     struct config_list user;
     struct config_list mapping;

@@ -10,6 +10,7 @@
 #include "base/str.h"
 #include "config/config_address.h"
 #include "config/config_scalar.h"
+#include "config/config_text.h"
 
 #define ERRORS_MAX 1000
 /* Hosts times bindings: beyond this the checks would take minutes. */
@@ -292,7 +293,7 @@ static void check_name(struct check *check, const struct config_value *upstream,
     for (size_t i = 0; i < check->upstream_count; i++)
         config_near_offer(&near, str_of(upstream->text), check->upstreams[i]);
     struct text name = {0};
-    config_scalar_add_quoted(&name, str_of(upstream->text));
+    config_text_add_quoted(&name, str_of(upstream->text));
     if (near.text != NULL)
         report(check, upstream->mark, "%s.upstream: no upstream %s; did you mean `%s`?", place,
                name.ptr, near.text);

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "config/config_expect.h"
 
+#include <string.h>
+
 #include "base/text.h"
 #include "config/config_scalar.h"
+#include "config/config_text.h"
 
 static void add_words(struct text *out, const struct config_key *key)
 {
@@ -94,7 +97,7 @@ void config_expect_report(const struct config_cursor *at, const struct config_ke
     else if (config_cursor_is_null(at))
         text_add_cstr(&text, "nothing");
     else
-        config_scalar_add_quoted(&text, config_cursor_text(at));
+        config_text_add_quoted(&text, config_cursor_text(at));
     bool is_quoted = at->node->type == YAML_SCALAR_NODE && !config_cursor_is_plain(at);
     if (is_quoted && (key->type == CONFIG_BOOL || key->type == CONFIG_NUMBER))
         text_add_cstr(&text, " in quotes, which is a text");
@@ -123,17 +126,45 @@ const struct config_word *config_word_find(const struct config_key *key, struct 
     return NULL;
 }
 
+static size_t take_digits(struct str text, char *out, size_t room)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < text.len && count < room; i++) {
+        if (ascii_is_digit(text.ptr[i]))
+            out[count++] = text.ptr[i];
+    }
+    return count;
+}
+
+/* "TLSv1.2", "tls12" and "1_2" for the word "1.2"; NULL: none of the words is such a number. */
+static const char *same_digits(const struct config_key *key, struct str text)
+{
+    char given[16];
+    char wanted[16];
+    size_t len = take_digits(text, given, sizeof given);
+    for (const struct config_word *word = key->words; word->text != NULL; word++) {
+        bool is_version = strspn(word->text, "0123456789.") == strlen(word->text);
+        if (is_version && strchr(word->text, '.') != NULL && !word->is_planned && len > 0 &&
+            take_digits(str_of(word->text), wanted, sizeof wanted) == len &&
+            memcmp(given, wanted, len) == 0)
+            return word->text;
+    }
+    return NULL;
+}
+
 static void report_word(const struct config_cursor *at, const struct config_key *key)
 {
     struct text found = {0};
     struct text words = {0};
     struct config_near near = {0};
-    config_scalar_add_quoted(&found, config_cursor_text(at));
+    config_text_add_quoted(&found, config_cursor_text(at));
     add_words(&words, key);
     for (const struct config_word *word = key->words; word->text != NULL; word++) {
         if (!word->is_planned)
             config_near_offer(&near, config_cursor_text(at), word->text);
     }
+    if (near.text == NULL)
+        near.text = same_digits(key, config_cursor_text(at));
     if (near.text != NULL)
         config_decode_error(at, "expected one of %s, found %s; did you mean `%s`?", words.ptr,
                             found.ptr, near.text);

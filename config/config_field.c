@@ -7,6 +7,7 @@
 
 #include "config/config_expect.h"
 #include "config/config_scalar.h"
+#include "config/config_text.h"
 
 /* The rows give offsets of fields of the right type, so the result is aligned. */
 static void *at_offset(void *base, size_t offset)
@@ -79,19 +80,6 @@ static bool decode_number(const struct config_cursor *at, const struct config_ke
     return true;
 }
 
-/* NUL would cut the text short; other control characters only ever get in by accident and would
- * end up in logs and headers. */
-static bool has_control(struct str text, bool is_multiline)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        bool is_break = c == '\n' || c == '\r' || c == '\t';
-        if (c == 0x7f || (c < 0x20 && !(is_break && is_multiline)))
-            return true;
-    }
-    return false;
-}
-
 static bool decode_text(const struct config_cursor *at, const struct config_key *key, bool is_path,
                         struct config_value *field)
 {
@@ -105,10 +93,8 @@ static bool decode_text(const struct config_cursor *at, const struct config_key 
         config_decode_error(at, "must not be empty");
         return false;
     }
-    if (has_control(text, (key->flags & CONFIG_MULTILINE) != 0)) {
-        config_decode_error(at, "control characters are not allowed");
+    if (!config_text_check(at, (key->flags & CONFIG_MULTILINE) != 0))
         return false;
-    }
     if (is_path && at->reader->folder.len + text.len > PATH_LENGTH_MAX) {
         config_decode_error(at, "the path is too long");
         return false;

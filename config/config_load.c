@@ -13,8 +13,10 @@
 #include "base/text.h"
 #include "config/config_check.h"
 #include "config/config_decode.h"
+#include "config/config_place.h"
 #include "config/config_private.h"
 #include "config/config_site.h"
+#include "config/config_unique.h"
 #include "config/config_yaml.h"
 
 struct storage { /* everything a configuration points to */
@@ -113,8 +115,12 @@ static void decode(struct config *config, struct error_list *errors)
         .visits_max = nodes + 5 * (size_t)CONFIG_ALIASES_MAX,
     };
     config_decode(&reader);
-    if (reader.visits <= reader.visits_max)
-        config_check(config, errors);
+    if (reader.visits > reader.visits_max)
+        return;
+    config_check(config, errors);
+    size_t first = errors->count;
+    config_unique_check(config, errors);
+    config_place_errors(config, errors, first);
 }
 
 struct config *config_parse(const char *file, const char *bytes, size_t len,

@@ -87,17 +87,6 @@ void config_scalar_add_duration(struct text *text, uint64_t ms)
               duration_units[i].name);
 }
 
-void config_scalar_add_quoted(struct text *text, struct str value)
-{
-    enum { SHOWN = 64 };
-    if (value.len <= SHOWN) {
-        text_add_quoted(text, value);
-        return;
-    }
-    text_add_quoted(text, str_make(value.ptr, SHOWN));
-    text_add_cstr(text, "...");
-}
-
 #define NEAR_MAX 40
 
 /* Optimal string alignment: insert, delete, replace or swap two neighbours. */

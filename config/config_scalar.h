@@ -24,8 +24,6 @@ MUST_USE bool config_scalar_duration(struct str text, uint64_t *ret_ms);
 /* In the largest unit that gives a whole number: "8k", "10m". */
 void config_scalar_add_size(struct text *text, uint64_t bytes);
 void config_scalar_add_duration(struct text *text, uint64_t ms);
-/* In double quotes, shortened when long: for messages. */
-void config_scalar_add_quoted(struct text *text, struct str value);
 
 /* The closest of the candidates seen so far; start from {0}. */
 struct config_near {

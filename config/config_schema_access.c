@@ -79,7 +79,8 @@ static const struct config_key authorize_rows[] = {
      .doc = "extended key usages as dotted OIDs, one of which the certificate must name itself"},
     LIST(sha256, "SHA-256 of certificates, in hex"),
 };
-const struct config_table config_authorize_table = {TABLE(config_authorize, authorize_rows)};
+const struct config_table config_authorize_table = {TABLE(config_authorize, authorize_rows),
+                                                    .prepare = config_authorize_prepare};
 
 const struct config_word config_preflight_words[] = {
     {"deny", PREFLIGHT_DENY, false}, {"forward", PREFLIGHT_FORWARD, false},

@@ -49,6 +49,12 @@ void config_workers_mark(const struct config_cursor *at, void *workers)
     at->reader->config->workers_mark = config_cursor_mark(at);
 }
 
+void config_authorize_prepare(const struct config_cursor *at, void *rule)
+{
+    struct config_authorize *self = rule;
+    self->mark = config_cursor_mark(at);
+}
+
 void config_site_prepare(const struct config_cursor *at, void *site)
 {
     struct config_site *self = site;

@@ -12,6 +12,7 @@
 void config_root_prepare(const struct config_cursor *at, void *config);
 void config_profile_apply(const struct config_cursor *at, void *profile); /* enum config_profile */
 void config_workers_mark(const struct config_cursor *at, void *workers);
+void config_authorize_prepare(const struct config_cursor *at, void *rule);
 void config_site_prepare(const struct config_cursor *at, void *site);
 /* Defaults of require_ssl and anonymous, then the locations. */
 void config_site_finish(const struct config_cursor *at, void *site);

@@ -3,6 +3,8 @@
 
 #include <limits.h>
 
+#include "config/config_text.h"
+
 struct pass { /* the first pass: events only, nothing is kept */
     const char *file;
     struct error_list *errors;
@@ -49,11 +51,12 @@ static void report_parser(const yaml_parser_t *parser, const char *file, struct 
         errors_add(errors, mark, "not UTF-8 text: %s", problem);
         return;
     }
+    const char *hint = config_text_escape_hint(problem);
     if (parser->context == NULL)
-        errors_add(errors, mark, "not valid YAML: %s", problem);
+        errors_add(errors, mark, "not valid YAML: %s%s", problem, hint);
     else
-        errors_add(errors, mark, "not valid YAML: %s (%s at line %u)", problem, parser->context,
-                   count_from_one(parser->context_mark.line));
+        errors_add(errors, mark, "not valid YAML: %s (%s at line %u)%s", problem, parser->context,
+                   count_from_one(parser->context_mark.line), hint);
 }
 
 static bool refuse(struct pass *pass, const yaml_event_t *event, const char *why)

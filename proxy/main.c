@@ -58,8 +58,7 @@ static int refuse(const char *name)
     (void)fprintf(stderr, "mtls-proxy: unknown command '%s'", name);
     if (near.text != NULL)
         (void)fprintf(stderr, ", did you mean '%s'?", near.text);
-    (void)fputs("\n\n", stderr);
-    print_usage(stderr);
+    (void)fputs(" (mtls-proxy --help tells more)\n", stderr);
     return CLI_USAGE;
 }
 

@@ -68,9 +68,10 @@ bool cert_map_exact_add(struct cert_map_exact *exact,
 }
 
 static void load_one(struct cert_map_exact *exact, struct cert_map_logons *logons,
-                     const struct config_one_to_one *item, bool pem_is_malformed,
-                     struct error_list *errors)
+                     const struct config_mapping *mapping, size_t at, bool pem_is_malformed,
+                     uint32_t *items, struct error_list *errors)
 {
+    const struct config_one_to_one *item = &mapping->one_to_one[at];
     unsigned char sha256[CERT_MAP_DIGEST_SIZE];
     enum cert_map_source source =
         cert_map_source_digest(&item->certificate, pem_is_malformed, errors, sha256);
@@ -80,22 +81,27 @@ static void load_one(struct cert_map_exact *exact, struct cert_map_logons *logon
         exact->first_malformed = exact->count;
     if (source != CERT_MAP_SOURCE_OK || errors->errors > errors_before)
         return;
-    if (cert_map_exact_add(exact, sha256, logon))
+    if (cert_map_exact_add(exact, sha256, logon)) {
+        items[exact->count - 1] = (uint32_t)at;
         return;
-    uint32_t first = exact->entries[cert_map_exact_find(exact, sha256)].logon;
+    }
+    uint32_t first = cert_map_exact_find(exact, sha256);
     errors_add(errors, item->certificate.mark,
-               "the same certificate is mapped twice, first to '%s'",
-               cert_map_logons_get(logons, first)->user);
+               "the same certificate is mapped twice, first to '%s' at line %u",
+               cert_map_logons_get(logons, exact->entries[first].logon)->user,
+               mapping->one_to_one[items[first]].certificate.mark.line);
 }
 
 void cert_map_exact_load(struct cert_map_exact *exact, struct cert_map_logons *logons,
                          const struct config_mapping *mapping, bool pem_is_malformed,
                          struct error_list *errors)
 {
+    uint32_t *items = xcalloc(mapping->one_to_one_count + 1, sizeof *items); /* of each entry */
     for (size_t i = 0; i < mapping->one_to_one_count; i++) {
         if (mapping->one_to_one[i].enabled)
-            load_one(exact, logons, &mapping->one_to_one[i], pem_is_malformed, errors);
+            load_one(exact, logons, mapping, i, pem_is_malformed, items, errors);
     }
+    free(items);
 }
 
 void cert_map_exact_finish(struct cert_map_exact *exact)

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/load.h"
+#include "cli/usage.h"
 #include "process/preflight.h"
 
 static const char USAGE[] =
@@ -25,24 +26,19 @@ int cli_check(int argc, char **argv)
     const char *file = NULL;
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":c:h", options, NULL)) != -1) {
         if (option == 'h') {
             (void)fputs(USAGE, stdout);
             return CLI_OK;
         }
-        if (option != 'c') {
-            (void)fputs(USAGE, stderr);
-            return CLI_USAGE;
-        }
+        if (option != 'c')
+            return usage_refuse_option("check", option, argv);
         file = optarg;
     }
-    if (optind < argc) {
-        (void)fprintf(stderr, "mtls-proxy check: unexpected argument `%s`\n%s", argv[optind],
-                      USAGE);
-        return CLI_USAGE;
-    }
-    if (file == NULL)
-        file = load_default_file();
+    if (optind < argc)
+        return usage_refuse("check", "unexpected argument", argv[optind]);
+    if (file == NULL && (file = load_default_file("check")) == NULL)
+        return CLI_FAILED;
     struct snapshot *snapshot = load_snapshot(file);
     if (snapshot == NULL)
         return CLI_FAILED;

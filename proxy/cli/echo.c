@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/usage.h"
 #include "config/config_load.h"
 #include "core/engine.h"
 #include "net/listener.h"
@@ -105,21 +106,19 @@ int cli_echo(int argc, char **argv)
     const char *listen = NULL;
     int option;
     optind = 1;
-    while ((option = getopt_long(argc, argv, "l:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":l:h", options, NULL)) != -1) {
         if (option == 'h') {
             (void)fputs(USAGE, stdout);
             return CLI_OK;
         }
-        if (option != 'l') {
-            (void)fputs(USAGE, stderr);
-            return CLI_USAGE;
-        }
+        if (option != 'l')
+            return usage_refuse_option("echo", option, argv);
         listen = optarg;
     }
-    if (listen == NULL || optind < argc) {
-        (void)fputs(USAGE, stderr);
-        return CLI_USAGE;
-    }
+    if (optind < argc)
+        return usage_refuse("echo", "unexpected argument", argv[optind]);
+    if (listen == NULL)
+        return usage_refuse("echo", "give --listen ADDRESS:PORT", NULL);
     (void)signal(SIGPIPE, SIG_IGN);
     return run_echo(listen);
 }

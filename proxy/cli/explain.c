@@ -16,6 +16,7 @@
 #include "cli/cli.h"
 #include "cli/explain_print.h"
 #include "cli/load.h"
+#include "cli/usage.h"
 #include "core/route.h"
 #include "http/uri.h"
 
@@ -75,9 +76,7 @@ struct explain_input { /* what the options name, loaded */
 
 static int usage(const char *problem, const char *what)
 {
-    (void)fprintf(stderr, "mtls-proxy explain: %s%s%s\n\n%s", problem, what == NULL ? "" : " ",
-                  what == NULL ? "" : what, USAGE);
-    return CLI_USAGE;
+    return usage_refuse("explain", problem, what);
 }
 
 /* ---- options ------------------------------------------------------------------------------ */
@@ -198,11 +197,11 @@ static int parse_options(int argc, char **argv, struct explain_options *options)
         {0}};
     int option;
     optind = 0;
-    while ((option = getopt_long(argc, argv, "c:h", names, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":c:h", names, NULL)) != -1) {
         if (option == 'h')
             return -1;
-        if (option == '?')
-            return CLI_USAGE;
+        if (option == '?' || option == ':')
+            return usage_refuse_option("explain", option, argv);
         const char *problem = take_option(options, option, optarg);
         if (problem != NULL)
             return usage(problem, optarg);
@@ -215,9 +214,9 @@ static int parse_options(int argc, char **argv, struct explain_options *options)
         return usage("--root and its like stand for a configuration: give these or", "-c");
     if (options->stores != NULL && json_object_get(options->stores, "root") == NULL)
         return usage("without a configuration --root is needed", NULL);
-    if (options->config == NULL)
-        options->config = load_default_file();
-    return CLI_OK;
+    if (options->config == NULL && options->stores == NULL)
+        options->config = load_default_file("explain");
+    return options->config == NULL && options->stores == NULL ? CLI_FAILED : CLI_OK;
 }
 
 /* ---- certificates ------------------------------------------------------------------------- */

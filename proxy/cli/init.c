@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/init_make.h"
 #include "cli/init_tree.h"
+#include "cli/usage.h"
 #include "config/config_address.h"
 
 static const char USAGE[] =
@@ -153,9 +154,7 @@ struct init_request_line { /* of the command */
 
 static int usage(const char *problem, const char *what)
 {
-    (void)fprintf(stderr, "mtls-proxy init: %s%s%s (mtls-proxy init --help tells more)\n", problem,
-                  what == NULL ? "" : " ", what == NULL ? "" : what);
-    return CLI_USAGE;
+    return usage_refuse("init", problem, what);
 }
 
 /* ADDRESS, [ADDRESS], either with a port behind a colon. */
@@ -210,11 +209,11 @@ static int parse_options(int argc, char **argv, struct init_request_line *line)
         {"help", no_argument, NULL, 'h'},       {0}};
     optind = 0; /* getopt(3): start anew on another argv */
     int option;
-    while ((option = getopt_long(argc, argv, "h", OPTIONS, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":h", OPTIONS, NULL)) != -1) {
         if (option == 'h')
             return -1;
-        if (option == '?')
-            return CLI_USAGE;
+        if (option == '?' || option == ':')
+            return usage_refuse_option("init", option, argv);
         const char *problem = take_option(line, option, optarg);
         if (problem != NULL)
             return usage(problem, optarg);

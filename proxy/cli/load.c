@@ -8,9 +8,21 @@
 #include "config/config_load.h"
 #include "core/advice.h"
 
-const char *load_default_file(void)
+const char *load_default_file(const char *command)
 {
-    return access("proxy.yaml", F_OK) == 0 ? "proxy.yaml" : "/etc/mtls-proxy/proxy.yaml";
+    static const char *const places[] = {"proxy.yaml", "/etc/mtls-proxy/proxy.yaml"};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        if (access(places[i], F_OK) == 0)
+            return places[i];
+    }
+    char *folder = getcwd(NULL, 0);
+    (void)fprintf(
+        stderr,
+        "mtls-proxy %s: no configuration: there is neither %s/%s nor %s; name one with -c "
+        "FILE, or make one with `mtls-proxy init DIR`\n",
+        command, folder == NULL ? "." : folder, places[0], places[1]);
+    free(folder);
+    return NULL;
 }
 
 void load_print(struct error_list *errors)

@@ -7,8 +7,9 @@
 #include "base/str.h"
 #include "core/snapshot.h"
 
-/* The file to use when none is given: ./proxy.yaml, else /etc/mtls-proxy/proxy.yaml. */
-const char *load_default_file(void);
+/* The file to use when none is given: ./proxy.yaml, else /etc/mtls-proxy/proxy.yaml. NULL when
+ * there is neither; stderr says so, and what to do. */
+const char *load_default_file(const char *command);
 
 /* A change to the configuration before anything is built from it; may be NULL. */
 typedef void (*load_change_fn)(struct config *config, void *arg);

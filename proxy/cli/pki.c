@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/pki_folder.h"
+#include "cli/usage.h"
 
 static const char USAGE[] =
     "usage: mtls-proxy pki client NAME [OPTION]...\n"
@@ -64,9 +65,7 @@ struct pki_options {
 
 static int usage(const char *problem, const char *what)
 {
-    (void)fprintf(stderr, "mtls-proxy pki: %s%s%s (mtls-proxy pki --help tells more)\n", problem,
-                  what == NULL ? "" : " ", what == NULL ? "" : what);
-    return CLI_USAGE;
+    return usage_refuse("pki", problem, what);
 }
 
 static int failed(const struct pki_folder *folder, const char *name, int result)
@@ -160,11 +159,11 @@ static int parse_options(int argc, char **argv, struct pki_options *options)
                                           {0}};
     int option;
     optind = 0;
-    while ((option = getopt_long(argc, argv, "d:h", names, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":d:h", names, NULL)) != -1) {
         if (option == 'h')
             return -1;
-        if (option == '?')
-            return CLI_USAGE;
+        if (option == '?' || option == ':')
+            return usage_refuse_option("pki", option, argv);
         const char *problem = take_option(options, option, optarg);
         if (problem != NULL)
             return usage(problem, optarg);

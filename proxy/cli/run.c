@@ -9,9 +9,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/cli.h"
+#include "cli/load.h"
+#include "cli/usage.h"
 #include "process/master.h"
-
-#define EXIT_USAGE 2
 
 static const char USAGE[] =
     "usage: mtls-proxy run [-c FILE] [--keylog FILE]\n"
@@ -27,12 +28,6 @@ static const char USAGE[] =
     "\n"
     "Exit status: 0 stopped as asked, 1 configuration or run-time failure, 2 usage,\n"
     "3 an address cannot be bound.\n";
-
-static const char *default_config(void)
-{
-    static const char HERE[] = "./proxy.yaml";
-    return access(HERE, F_OK) == 0 ? HERE : "/etc/mtls-proxy/proxy.yaml";
-}
 
 /* For the owner alone, and never silently. */
 static int open_keylog(const char *name)
@@ -61,7 +56,7 @@ int cli_run(int argc, char **argv)
     const char *keylog = NULL;
     int option;
     optind = 0; /* getopt(3): the dispatcher may have scanned an argv of its own */
-    while ((option = getopt_long(argc, argv, "c:h", OPTIONS, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, ":c:h", OPTIONS, NULL)) != -1) {
         if (option == 'h') {
             (void)fputs(USAGE, stdout);
             return EXIT_SUCCESS;
@@ -70,18 +65,16 @@ int cli_run(int argc, char **argv)
             keylog = optarg;
             continue;
         }
-        if (option != 'c') {
-            (void)fputs(USAGE, stderr);
-            return EXIT_USAGE;
-        }
+        if (option != 'c')
+            return usage_refuse_option("run", option, argv);
         config_file = optarg;
     }
-    if (optind < argc) {
-        (void)fprintf(stderr, "mtls-proxy run: unexpected argument: %s\n%s", argv[optind], USAGE);
-        return EXIT_USAGE;
-    }
+    if (optind < argc)
+        return usage_refuse("run", "unexpected argument", argv[optind]);
+    if (config_file == NULL && (config_file = load_default_file("run")) == NULL)
+        return CLI_FAILED;
     int keylog_fd = keylog == NULL ? 0 : open_keylog(keylog);
     if (keylog_fd < 0)
         return EXIT_FAILURE;
-    return master_run(config_file == NULL ? default_config() : config_file, keylog_fd);
+    return master_run(config_file, keylog_fd);
 }

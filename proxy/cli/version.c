@@ -9,6 +9,7 @@
 #include <yaml.h>
 
 #include "cli/cli.h"
+#include "cli/usage.h"
 #include "tls/tls_hooks.h"
 
 static const char USAGE[] = "usage: mtls-proxy version\n"
@@ -37,15 +38,14 @@ int cli_version(int argc, char **argv)
     static const struct option OPTIONS[] = {{"help", no_argument, NULL, 'h'}, {0}};
     optind = 0; /* getopt(3): start anew on another argv */
     int option;
-    while ((option = getopt_long(argc, argv, "h", OPTIONS, NULL)) != -1) {
-        (void)fputs(USAGE, option == 'h' ? stdout : stderr);
-        return option == 'h' ? CLI_OK : CLI_USAGE;
+    while ((option = getopt_long(argc, argv, ":h", OPTIONS, NULL)) != -1) {
+        if (option != 'h')
+            return usage_refuse_option("version", option, argv);
+        (void)fputs(USAGE, stdout);
+        return CLI_OK;
     }
-    if (optind < argc) {
-        (void)fprintf(stderr, "mtls-proxy version: unexpected argument '%s'\n%s", argv[optind],
-                      USAGE);
-        return CLI_USAGE;
-    }
+    if (optind < argc)
+        return usage_refuse("version", "unexpected argument", argv[optind]);
     (void)printf("mtls-proxy %s\n", MTLS_PROXY_VERSION);
     (void)printf("openssl   %s (built with %s)\n", OpenSSL_version(OPENSSL_VERSION_STRING),
                  OPENSSL_VERSION_TEXT);

@@ -126,10 +126,11 @@ static void check_contradiction(const struct advice *advice, struct advice_count
         bool by_case = rule->case_sensitive && other->case_sensitive;
         if (other->field == rule->field && nid_of(other) == nid_of(rule) && is_literal(other) &&
             !cert_map_glob(str_of(other->match.text), str_of(rule->match.text), by_case)) {
-            advice_add(advice, count, rule->match.mark,
-                       "mapping '%s' never matches: %s would have to be both '%s' and '%s', and "
-                       "all rules of a mapping must hold; make two mappings of it",
-                       item->name.text, rule->subfield.text, other->match.text, rule->match.text);
+            advice_add(
+                advice, count, rule->match.mark,
+                "mapping '%s' hardly ever matches: %s would have to be both '%s' and '%s', and "
+                "all rules of a mapping must hold; make two mappings of it",
+                item->name.text, rule->subfield.text, other->match.text, rule->match.text);
             return;
         }
     }

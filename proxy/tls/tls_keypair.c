@@ -270,6 +270,14 @@ static EVP_PKEY *load_key(const struct config_value *path, const char *password,
                           struct error_list *errors)
 {
     struct file file = {0};
+    if (faccessat(AT_FDCWD, path->text, R_OK, AT_EACCESS) != 0 &&
+        (errno == EACCES || errno == EPERM)) {
+        errors_add(errors, path->mark,
+                   "the private key %s cannot be read by this user (uid %u): %s; start or check as "
+                   "the user that may read it, root as a rule (`explain` does without it)",
+                   path->text, (unsigned)geteuid(), strerrordesc_np(errno));
+        return NULL;
+    }
     if (!file_load(path, &file, errors)) {
         return NULL;
     }

@@ -5,9 +5,12 @@ SPDX-License-Identifier: MIT
 
 import json
 import os
+import pwd
 import re
+import shutil
 import socket
 import subprocess
+import tempfile
 
 import pytest
 
@@ -62,6 +65,28 @@ def test_wrong_use_is_exit_2(arguments):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr
+
+
+@pytest.mark.parametrize("arguments", [
+    ["fly"], ["check", "--no-such-option"], ["run", "-x"], ["check", "-c"], ["echo"],
+    ["echo", "--listen"], ["version", "x"], ["version", "-z"], ["explain"], ["explain", "--fly"],
+    ["init"], ["init", "--days"], ["pki", "--fly"], ["run", "extra"], ["check", "a"]])
+def test_wrong_use_is_one_line_that_points_to_help(arguments):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1 and done.stderr.startswith("mtls-proxy")
+    assert "--help tells more)" in done.stderr
+    wrong = arguments[-1]
+    assert len(arguments) == 1 or wrong == "echo" or wrong in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["check"], ["run"], ["explain", "--no-certificate"]])
+@pytest.mark.skipif(os.path.exists("/etc/mtls-proxy/proxy.yaml"), reason="there is a configuration")
+def test_without_a_configuration_every_place_is_named(tmp_path, arguments):
+    done = run(*arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    for part in (f"{tmp_path}/proxy.yaml", "/etc/mtls-proxy/proxy.yaml", "-c", "mtls-proxy init"):
+        assert part in done.stderr
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -138,6 +163,85 @@ def test_check_of_no_file(tmp_path):
     done = run("check", "-c", str(tmp_path / "none.yaml"))
     assert done.returncode == 1
     assert "none.yaml" in done.stderr
+
+
+def test_errors_about_files_carry_the_path_of_the_key(write, basics):
+    made = site(basics, trust={"root": [basics.path("root.pem"), "no-root.pem"],
+                               "revocation": {"check": True, "crls": ["no.crl"]}})
+    made["server_certificate"] = {"chain": "no-chain.pem", "key": basics.path("server.key")}
+    made["mapping"] = {"one_to_one": [{"user": "a", "certificate": "no-client.pem",
+                                       "password_file": "no-password"}]}
+    made["accounts"] = {"a": {"password_file": "no-account"}}
+    made["errors"] = {"pages": {"403": "no-page.html"}}
+    done = run("check", "-c", write(configuration(made)))
+    assert done.returncode == 1
+    for key in ("trust.root[1]", "trust.revocation.crls[0]", "server_certificate", "accounts.a",
+                "mapping.one_to_one[0].certificate", "mapping.one_to_one[0].password_file",
+                "errors.pages.403"):
+        assert re.search(r"error: sites\[0\]\." + re.escape(key), done.stderr), (key, done.stderr)
+
+
+DUPLICATES = {
+    "rules of a mapping": ("mapping.many_to_one[0].rules[1].match", {"mapping": {"many_to_one": [
+        {"name": "m", "user": "u", "enabled": False, "rules": [
+            {"field": "subject", "subfield": "O", "match": "Example"},
+            {"field": "subject", "subfield": "o", "match": "Example"}]}]}}),
+    "mapped certificates": ("mapping.one_to_one[1].certificate", {"mapping": {"one_to_one": [
+        {"user": "a", "certificate": "sha256:" + 64 * "0"},
+        {"user": "b", "certificate": "sha256:" + 64 * "0", "enabled": False}]}}),
+    "rules of authorize": ("authorize[1]", {"authorize": [
+        {"san_dns": ["a.test"]}, {"san_dns": ["A.test"]}]}),
+    "rules of authorize in a location": ("locations[0].authorize[1]", {"locations": [
+        {"path": "/a", "authorize": [{}, {}]}]}),
+    "subjects in a rule": ("authorize[0].subject[1].match", {"authorize": [{"subject": [
+        {"subfield": "O", "match": "a"}, {"subfield": "O", "match": "a"}]}]}),
+    "origins": ("cors.origins[1]", {"cors_preflight": "answer", "cors": {
+        "origins": ["https://a.test", "https://A.test"]}}),
+    "methods": ("cors.methods[1]", {"cors_preflight": "answer", "cors": {
+        "origins": ["https://a.test"], "methods": ["PUT", "PUT"]}}),
+    "headers": ("cors.headers[1]", {"cors_preflight": "answer", "cors": {
+        "origins": ["https://a.test"], "headers": ["X-A", "x-a"]}}),
+}
+
+
+@pytest.mark.parametrize("name", DUPLICATES)
+def test_what_iis_takes_once_is_refused_twice_with_both_places(write, basics, name):
+    key, change = DUPLICATES[name]
+    path = write(configuration(site(basics, **change)))
+    done = run("check", "-c", path)
+    assert done.returncode == 1
+    found = re.search(rf"^{re.escape(path)}:(\d+):\d+: error: sites\[0\]\.{re.escape(key)}: "
+                      r".* is given twice, first at line (\d+), column \d+", done.stderr, re.M)
+    assert found and int(found[1]) > int(found[2]), done.stderr
+
+
+def test_rules_that_differ_in_case_alone_are_two(write, basics):
+    made = site(basics, mapping={"many_to_one": [{"name": "m", "user": "u", "rules": [
+        {"field": "subject", "subfield": "OU", "match": match, "case_sensitive": sensitive}
+        for match, sensitive in (("A", True), ("a", True), ("A", False))]}]})
+    assert run("check", "-c", write(configuration(made))).returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
+def test_check_says_that_this_user_may_not_read_the_key(basics):
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        for name in ("server.pem", "server.key", "root.pem"):
+            shutil.copy(basics.path(name), folder)
+        os.chmod(os.path.join(folder, "server.key"), 0o600)
+        path = os.path.join(folder, "proxy.yaml")
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump({"sites": [{
+                "bindings": ["https://127.0.0.1:0"], "upstream": "echo",
+                "client_certificate": "require", "trust": {"root": ["root.pem"]},
+                "server_certificate": {"chain": "server.pem", "key": "server.key"}}]}, out)
+        os.chmod(path, 0o644)
+        nobody = pwd.getpwnam("nobody").pw_uid
+        done = subprocess.run([BINARY, "check", "-c", path], capture_output=True, text=True,
+                              check=False, user=nobody, group=nobody, extra_groups=[], cwd="/")
+    assert done.returncode == 1
+    assert "server_certificate" in done.stderr and "cannot be read by this user" in done.stderr
+    assert f"uid {nobody}" in done.stderr and "Permission denied" in done.stderr
 
 
 def test_check_finds_a_key_of_another_certificate(write, basics):

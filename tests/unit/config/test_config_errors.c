@@ -19,6 +19,10 @@
     "    server_certificate: { chain: a, key: b }\n" \
     "    upstream: echo\n"
 
+#define ESCAPE \
+    "; in double quotes a backslash begins an escape: use single quotes, as in 'CONTOSO\\alice'"
+#define QUOTES " with typographic quotes, which are part of the text; write \" or '"
+
 struct bad {
     const char *yaml;
     unsigned line;
@@ -27,6 +31,23 @@ struct bad {
 };
 
 static const struct bad bad_values[] = {
+    {"user: \"CONTOSO\\alice\"\n" SITE, 1, 7, "user: control characters are not allowed" ESCAPE},
+    {"user: \"CONTOSO\\Laura\"\n" SITE, 1, 7, "user: contains a character that nobody sees" ESCAPE},
+    {"user: \"CONTOSO\\carl\"\n" SITE, 1, 15,
+     "not valid YAML: found unknown escape character (while parsing a quoted scalar at line "
+     "1)" ESCAPE},
+    {SITE "    tls: { min_version: TLSv1.2 }\n", 4, 25,
+     "sites[0].tls.min_version: expected one of 1.2, 1.3, found \"TLSv1.2\"; did you mean `1.2`?"},
+    {SITE "    tls: { max_version: tls13 }\n", 4, 25,
+     "sites[0].tls.max_version: expected one of 1.2, 1.3, found \"tls13\"; did you mean `1.3`?"},
+    {SITE "    tls: { min_version: SSLv3 }\n", 4, 25,
+     "sites[0].tls.min_version: expected one of 1.2, 1.3, found \"SSLv3\""},
+    {SITE "    client_certificate: \xe2\x80\x9crequire\xe2\x80\x9d\n", 4, 25,
+     "sites[0].client_certificate: expected one of ignore, accept, require, found "
+     "\"\xe2\x80\x9crequire\xe2\x80\x9d\"" QUOTES},
+    {SITE "    authorize: [{ user: [a] }, { user: [b] }, { user: [A] }]\n", 4, 47,
+     "sites[0].authorize[2]: the same rule is given twice, first at line 4, column "
+     "17; remove one of them"},
     {"workers: 443abc\n" SITE, 1, 10,
      "workers: expected a number from 1 to 1024 or auto, found \"443abc\""},
     {"workers: -1\n" SITE, 1, 10,
@@ -42,8 +63,8 @@ static const struct bad bad_values[] = {
      "workers: expected a number from 1 to 1024 or auto, found a list"},
     {"workers:\n" SITE, 1, 9, "workers: expected a number from 1 to 1024 or auto, found nothing"},
     {"user: ''\n" SITE, 1, 7, "user: must not be empty"},
-    {"user: \"a\\0b\"\n" SITE, 1, 7, "user: control characters are not allowed"},
-    {"user: \"a\\nb\"\n" SITE, 1, 7, "user: control characters are not allowed"},
+    {"user: \"a\\0b\"\n" SITE, 1, 7, "user: control characters are not allowed" ESCAPE},
+    {"user: \"a\\nb\"\n" SITE, 1, 7, "user: control characters are not allowed" ESCAPE},
     {SITE "    trust: { password_file: [a] }\n", 4, 29,
      "sites[0].trust.password_file: expected a path or null, found a list"},
     {SITE "    server_certificate: { chain: a.p12, password_file: {} }\n", 4, 56,
