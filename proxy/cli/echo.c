@@ -19,6 +19,15 @@ static const char USAGE[] =
     "A backend to put behind a proxy: answers every request with what it received, as text, or as\n"
     "JSON to a client that accepts application/json. Plain http; port 0 takes any free port.\n"
     "\n"
+    "Some paths misbehave, so that a team can rehearse:\n"
+    "  /status/503            that status          /close      the connection, instead of an "
+    "answer\n"
+    "  /delay/5s              an answer after 5 s  /reset      the same by a reset\n"
+    "  /bytes/10m             so many bytes        /garbage    what is not HTTP\n"
+    "  /drip[/BYTES[/EACH]]   10 bytes, one each second, or as given\n"
+    "  /sse[/EVENTS[/EACH]]   server-sent events, one each second without end, or as given\n"
+    "  /websocket             every message comes back\n"
+    "\n"
     "  -l, --listen ADDRESS:PORT  where to listen, e.g. 127.0.0.1:8080\n"
     "  -h, --help                 this text\n";
 

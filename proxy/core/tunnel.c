@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "core/client.h"
+#include "core/echo_websocket.h"
 #include "core/exchange.h"
 #include "core/headers.h"
 #include "core/linger.h"
@@ -169,6 +170,10 @@ static void want(const struct tunnel_side *side, const struct tunnel_side *other
 void tunnel_run(struct client *client, bool client_can_read, bool upstream_can_read)
 {
     struct tunnel *tunnel = client->exchange->tunnel;
+    if (tunnel == NULL) {
+        echo_websocket_run(client, client_can_read);
+        return;
+    }
     struct tunnel_side *ours = &tunnel->client;
     struct tunnel_side *theirs = &tunnel->upstream;
     ours->can_read = client_can_read;
@@ -203,6 +208,7 @@ void tunnel_timeout(struct client *client)
     char peer[ADDR_TEXT_SIZE];
     if (log_wants(LOG_LEVEL_INFO))
         log_info("tunnel.idle", "id=%s client=%s", x->id, addr_format(&client->peer, peer));
-    (void)transport_shutdown(&x->tunnel->upstream.stream->transport);
+    if (x->tunnel != NULL)
+        (void)transport_shutdown(&x->tunnel->upstream.stream->transport);
     end(client);
 }

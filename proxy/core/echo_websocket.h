@@ -1,0 +1,20 @@
+/* echo_websocket.h - the echo command's own end of a WebSocket: every message comes back.
+ *
+ * Frames are echoed one by one as they arrive, unmasked; ping is answered with pong, close with
+ * close. A frame that a client must not send ends the connection. Source: RFC 6455 section 5.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_CORE_ECHO_WEBSOCKET_H
+#define PROXY_CORE_ECHO_WEBSOCKET_H
+
+#include <stdbool.h>
+
+struct client;
+struct exchange;
+
+/* Answers an upgrade with 101; the client becomes a CLIENT_TUNNEL without a `tunnel`. */
+void echo_websocket_begin(struct exchange *x);
+/* In place of tunnel_run() for such a client. May close it. */
+void echo_websocket_run(struct client *client, bool can_read);
+
+#endif
