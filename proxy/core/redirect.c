@@ -30,7 +30,7 @@ static void check_place(const struct config_site *site, const struct config_redi
         !config_redirect_is_https(str_of(redirect->to.text), &port) || port != 0)
         return;
     errors_add(errors, redirect->to.mark,
-               "redirect: the site \"%s\" has no https binding; name the port, such as https:443",
+               "the site \"%s\" has no https binding; name the port, such as https:443",
                site->name);
 }
 

@@ -129,7 +129,7 @@ def test_https_needs_a_binding_or_a_port(basics, tmp_path):
                       "    redirect: https\n")
     done = proxy_module.run("check", "-c", str(config))
     assert done.returncode == 1
-    assert "proxy.yaml:4:15: error: redirect: the site" in done.stderr
+    assert "proxy.yaml:4:15: error: sites[0].redirect: the site" in done.stderr
 
 
 # rewrite
