@@ -180,15 +180,20 @@ static void add_percent(struct text *out, struct str bytes)
         text_addf(out, "%%%02X", (unsigned char)bytes.ptr[i]);
 }
 
-/* Whether every byte is printable ASCII: nearly always, and then there is nothing to decode. */
-static bool is_plain(struct str value)
+/* What add_value() does to a text that is not ASCII alone. */
+static void add_decoded(struct text *out, struct str value)
 {
-    unsigned char odd = 0;
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char c = (unsigned char)value.ptr[i];
-        odd |= (unsigned char)(c <= 0x20 || c >= 0x7f);
+    while (value.len > 0) {
+        uint32_t point = 0;
+        size_t len = unicode_next(value, &point);
+        if (len == 1 && (point <= 0x20 || point == 0x7f))
+            text_add_char(out, '+');
+        else if (len > 0 && unicode_is_visible(point))
+            text_add(out, str_make(value.ptr, len));
+        else
+            add_percent(out, str_make(value.ptr, len == 0 ? 1 : len));
+        value = str_skip(value, len == 0 ? 1 : len);
     }
-    return odd == 0;
 }
 
 /* iis-semantics.md 2.6: blanks, control characters and DEL become '+', an empty value '-'. So no
@@ -203,21 +208,18 @@ static void add_value(struct text *out, struct str value, size_t max)
     bool is_cut = value.len > max;
     if (is_cut)
         value = json_text_cut(value, max);
-    if (is_plain(value)) {
-        text_add(out, value);
-        value.len = 0;
+    size_t start = out->len;
+    unsigned char seen = 0;
+    text_add(out, value);
+    for (size_t i = start; i < out->len; i++) {
+        unsigned char c = (unsigned char)out->ptr[i];
+        seen |= c;
+        if (c <= 0x20 || c == 0x7f)
+            out->ptr[i] = '+';
     }
-    while (value.len > 0) {
-        uint32_t point = 0;
-        size_t len = unicode_next(value, &point);
-        bool is_shown = len > 0 && unicode_is_visible(point);
-        if (len == 1 && (point <= 0x20 || point == 0x7f))
-            text_add_char(out, '+');
-        else if (is_shown)
-            text_add(out, str_make(value.ptr, len));
-        else
-            add_percent(out, str_make(value.ptr, len == 0 ? 1 : len));
-        value = str_skip(value, len == 0 ? 1 : len);
+    if ((seen & 0x80) != 0) {
+        out->len = start;
+        add_decoded(out, value);
     }
     if (is_cut)
         text_add(out, STR("..."));
