@@ -231,6 +231,13 @@ bool tls_keys_seal(struct tls_keys *keys, enum tls_content type, const void *pla
            1;
 }
 
+/* What OpenSSL says of a version that is not 0x0303: since 3.2 the same of all of them. */
+static enum tls_alert wrong_version(unsigned char major)
+{
+    bool is_old = OpenSSL_version_num() < 0x30200000UL;
+    return is_old && major != 3 ? TLS_ALERT_PROTOCOL_VERSION : TLS_ALERT_DECODE_ERROR;
+}
+
 enum tls_alert tls_record_length(const unsigned char header[TLS_RECORD_HEADER], size_t *ret_len)
 {
     size_t len = (size_t)header[3] << 8 | header[4];
@@ -239,8 +246,8 @@ enum tls_alert tls_record_length(const unsigned char header[TLS_RECORD_HEADER], 
     if (header[0] != TLS_APPLICATION_DATA) {
         return TLS_ALERT_UNEXPECTED_MESSAGE;
     }
-    if (header[1] != 3 || header[2] != 3) { /* section 5.2: always 0x0303; as OpenSSL says it */
-        return header[1] != 3 ? TLS_ALERT_PROTOCOL_VERSION : TLS_ALERT_DECODE_ERROR;
+    if (header[1] != 3 || header[2] != 3) {
+        return wrong_version(header[1]); /* section 5.2: always 0x0303 */
     }
     if (len > TLS_SEALED_MAX) {
         return TLS_ALERT_RECORD_OVERFLOW; /* section 5.2 */

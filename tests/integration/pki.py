@@ -7,6 +7,7 @@ import base64
 import datetime
 import hashlib
 import os
+import subprocess
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -50,7 +51,11 @@ def new_key(kind="ec"):
         return ec.generate_private_key(ec.SECP256R1())
     if kind == "p384":
         return ec.generate_private_key(ec.SECP384R1())
-    return rsa.generate_private_key(public_exponent=65537, key_size=int(kind[3:]))  # "rsa2048"
+    bits = int(kind[3:])  # "rsa2048"
+    if bits < 1024:  # which newer versions of cryptography load, but no longer make
+        made = subprocess.run(["openssl", "genrsa", str(bits)], check=True, capture_output=True)
+        return serialization.load_pem_private_key(made.stdout, None)
+    return rsa.generate_private_key(public_exponent=65537, key_size=bits)
 
 
 class Certificate:
