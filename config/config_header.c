@@ -6,10 +6,12 @@
 #include "config/config_scalar.h"
 
 static const char *const template_fields[] = {
-    "user",        "subject", "subject_iis", "issuer",     "issuer_iis", "serial",
-    "sha1",        "sha256",  "san_dns",     "san_email",  "san_uri",    "san_ip",
-    "upn",         "pem",     "der",         "not_before", "not_after",  "verdict",
-    "tls_version", "cipher",  "client_ip",   "request_id", NULL};
+    "user",        "subject", "subject_iis", "issuer",     "issuer_iis",    "serial",
+    "sha1",        "sha256",  "san_dns",     "san_email",  "san_uri",       "san_ip",
+    "upn",         "pem",     "der",         "not_before", "not_after",     "verdict",
+    "tls_version", "cipher",  "client_ip",   "request_id", "issuer_sha256", "root_subject",
+    "chain_pem",   NULL};
+static const char *const template_filters[] = {"utf8", "base64", "urlencoded", NULL};
 
 struct owned_header { /* a header whose value is not the administrator's to choose */
     const char *name;
@@ -123,9 +125,37 @@ static void check_name(const struct config_cursor *at, struct str name)
     }
 }
 
+static bool check_filter(const struct config_cursor *at, struct str field, struct str filter)
+{
+    bool is_encoded = str_equal(field, STR("pem")) || str_equal(field, STR("der")) ||
+                      str_equal(field, STR("chain_pem"));
+    struct config_near near = {0};
+    for (size_t i = 0; template_filters[i] != NULL && !is_encoded; i++) {
+        if (str_equal(filter, str_of(template_filters[i])))
+            return true;
+        config_near_offer(&near, filter, template_filters[i]);
+    }
+    if (is_encoded)
+        config_decode_error(at, "{%.*s} is encoded as it is; it takes no filter", STR_ARG(field));
+    else
+        config_decode_error(at,
+                            "unknown filter `%.*s`; there are utf8, base64 and urlencoded%s%s%s",
+                            filter.len > 40 ? 40 : (int)filter.len, filter.ptr,
+                            near.text == NULL ? "" : "; did you mean ",
+                            near.text == NULL ? "" : near.text, near.text == NULL ? "" : "?");
+    return false;
+}
+
+/* "field" or "field:filter" */
 static bool check_field(const struct config_cursor *at, struct str field)
 {
     struct config_near near = {0};
+    size_t colon = str_find(field, ':');
+    if (colon < field.len) {
+        struct str filter = str_skip(field, colon + 1);
+        field.len = colon;
+        return check_field(at, field) && check_filter(at, field, filter);
+    }
     for (size_t i = 0; template_fields[i] != NULL; i++) {
         if (str_equal(field, str_of(template_fields[i])))
             return true;

@@ -9,10 +9,10 @@
 #include "auth/cert_facts.h"
 #include "auth/client_cert.h"
 
-void cert_name_text(const X509_NAME *name, struct text *out)
+static void add_rfc4514(const X509_NAME *name, unsigned long flags, struct text *out)
 {
     BIO *bio = BIO_new(BIO_s_mem());
-    if (bio != NULL && X509_NAME_print_ex(bio, name, 0, XN_FLAG_RFC2253) >= 0) {
+    if (bio != NULL && X509_NAME_print_ex(bio, name, 0, flags) >= 0) {
         char *bytes = NULL;
         long len = BIO_get_mem_data(bio, &bytes);
         if (len > 0)
@@ -20,6 +20,23 @@ void cert_name_text(const X509_NAME *name, struct text *out)
     }
     BIO_free(bio);
     ERR_clear_error();
+}
+
+void cert_name_text(const X509_NAME *name, struct text *out)
+{
+    add_rfc4514(name, XN_FLAG_RFC2253, out);
+}
+
+void cert_subject_utf8(const struct cert *cert, struct text *out)
+{
+    add_rfc4514(X509_get_subject_name(cert->x509),
+                XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB, out);
+}
+
+void cert_issuer_utf8(const struct cert *cert, struct text *out)
+{
+    add_rfc4514(X509_get_issuer_name(cert->x509),
+                XN_FLAG_RFC2253 & ~(unsigned long)ASN1_STRFLGS_ESC_MSB, out);
 }
 
 void cert_subject(const struct cert *cert, struct text *out)

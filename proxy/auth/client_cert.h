@@ -49,6 +49,9 @@ MUST_USE bool cert_list_read(const char *bytes, size_t len, const char *password
 /* RFC 4514, most specific RDN first: "CN=Alice,O=Contoso". */
 void cert_subject(const struct cert *cert, struct text *out);
 void cert_issuer(const struct cert *cert, struct text *out);
+/* The same in UTF-8: what is not ASCII as it is, and not safe for a header or a log. */
+void cert_subject_utf8(const struct cert *cert, struct text *out);
+void cert_issuer_utf8(const struct cert *cert, struct text *out);
 /* IIS order and style: "C=US, O=Contoso, CN=Alice" (iis-semantics.md 6.1, 6.2). arr_quote_single:
  * values with special characters in single instead of double quotes. */
 void cert_subject_iis(const struct cert *cert, bool arr_quote_single, struct text *out);

@@ -149,6 +149,7 @@ static void add_headers(const struct snapshot *snapshot, const struct explain_re
     if (decision->shows_certificate) {
         facts.leaf = request->presented[0];
         identity_chain(&report->verdict, arena, &facts.chain, &facts.chain_count);
+        facts.anchor = identity_anchor(&report->verdict);
     }
     identity_headers_add(&facts, arena, &report->headers);
     header_edit_request(&report->access->request_headers, &facts, arena, &report->headers);

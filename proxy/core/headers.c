@@ -140,7 +140,9 @@ static struct identity_facts identity_of(struct exchange *x, const char *client_
 /* The verdict whose path a preset shows; NULL: none does. */
 static const struct verdict *shown_path(struct exchange *x)
 {
-    if (!x->shows_certificate || (x->place->config->forward.identity & IDENTITY_WITH_CHAIN) == 0)
+    bool is_shown =
+        x->place->shows_chain || (x->place->config->forward.identity & IDENTITY_WITH_CHAIN) != 0;
+    if (!x->shows_certificate || !is_shown)
         return NULL;
     return x->is_forwarded ? x->forwarded.verdict : identity_path(x->client);
 }
@@ -269,6 +271,10 @@ void headers_for_upstream(struct exchange *x, struct str upstream_host)
     if (x->place->config->forward.via)
         http_fields_add(fields, &x->arena, STR("Via"), via_value(x));
     struct identity_facts facts = identity_of(x, client_ip.ptr);
+    if (x->place->shows_chain) {
+        identity_chain(shown_path(x), &x->arena, &facts.chain, &facts.chain_count);
+        facts.anchor = identity_anchor(shown_path(x));
+    }
     add_identity(x, facts, fields);
     add_prefix(x, fields);
     header_edit_request(&x->place->config->request_headers, &facts, &x->arena, fields);

@@ -189,6 +189,14 @@ const struct verdict *identity_path(struct client *client)
                                                                                  : NULL;
 }
 
+const struct cert *identity_anchor(const struct verdict *verdict)
+{
+    if (verdict == NULL || verdict->path_len < 2)
+        return NULL;
+    const struct verdict_element *last = &verdict->path[verdict->path_len - 1];
+    return last->is_anchor ? last->cert : NULL;
+}
+
 void identity_chain(const struct verdict *verdict, struct arena *arena,
                     struct cert *const **ret_chain, size_t *ret_count)
 {

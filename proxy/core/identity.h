@@ -60,6 +60,8 @@ bool identity_session_facts(struct client *client, struct tls_session_facts *ret
 /* The verdict whose path is the validated chain, for forwarding that: after a resumption it is
  * reached again. NULL without a certificate, or when there is no good path. */
 const struct verdict *identity_path(struct client *client);
+/* The certificate that the validated chain ends in; NULL without one, or when it is the leaf. */
+const struct cert *identity_anchor(const struct verdict *verdict);
 /* The chain above the leaf for forwarding, issuer first, in the arena: the validated path, without
  * the anchor. verdict may be NULL: empty. */
 void identity_chain(const struct verdict *verdict, struct arena *arena,

@@ -32,6 +32,9 @@ enum value {
     VALUE_CIPHER,
     VALUE_CLIENT_IP,
     VALUE_REQUEST_ID,
+    VALUE_ISSUER_SHA256, /* from here on of the chain */
+    VALUE_ROOT_SUBJECT,
+    VALUE_CHAIN_PEM,
     VALUE_COUNT
 };
 
@@ -58,23 +61,60 @@ static const char *const VALUE_NAMES[VALUE_COUNT] = {
     [VALUE_CIPHER] = "cipher",
     [VALUE_CLIENT_IP] = "client_ip",
     [VALUE_REQUEST_ID] = "request_id",
+    [VALUE_ISSUER_SHA256] = "issuer_sha256",
+    [VALUE_ROOT_SUBJECT] = "root_subject",
+    [VALUE_CHAIN_PEM] = "chain_pem",
 };
+
+/* The forms of IIS are in UTF-8 in any case. */
+static void add_name(const struct identity_facts *facts, enum value value, bool utf8,
+                     struct text *out)
+{
+    const struct cert *leaf = facts->leaf;
+    if (value == VALUE_SUBJECT)
+        (utf8 ? cert_subject_utf8 : cert_subject)(leaf, out);
+    else if (value == VALUE_SUBJECT_IIS)
+        cert_subject_iis(leaf, facts->arr_quote_single, out);
+    else if (value == VALUE_ISSUER)
+        (utf8 ? cert_issuer_utf8 : cert_issuer)(leaf, out);
+    else if (value == VALUE_ISSUER_IIS)
+        cert_issuer_iis(leaf, facts->arr_quote_single, out);
+    else if (value == VALUE_ROOT_SUBJECT && facts->anchor != NULL)
+        (utf8 ? cert_subject_utf8 : cert_subject)(facts->anchor, out);
+    else if (value == VALUE_SERIAL)
+        cert_serial(leaf, out);
+}
 
 static struct str name_value(const struct identity_facts *facts, enum value value,
                              struct arena *arena)
 {
     struct text out = {0};
-    if (value == VALUE_SUBJECT)
-        cert_subject(facts->leaf, &out);
-    else if (value == VALUE_SUBJECT_IIS)
-        cert_subject_iis(facts->leaf, facts->arr_quote_single, &out);
-    else if (value == VALUE_ISSUER)
-        cert_issuer(facts->leaf, &out);
-    else if (value == VALUE_ISSUER_IIS)
-        cert_issuer_iis(facts->leaf, facts->arr_quote_single, &out);
-    else
-        cert_serial(facts->leaf, &out);
+    add_name(facts, value, false, &out);
     return identity_take(arena, &out);
+}
+
+/* The leaf, then its issuers without the anchor, which the recipient has (RFC 9440 section 2.3). */
+static struct str chain_pem(const struct identity_facts *facts, struct arena *arena)
+{
+    struct text out = {0};
+    text_add(&out, identity_pem(arena, facts->leaf));
+    for (size_t i = 0; i < facts->chain_count; i++)
+        text_add(&out, identity_pem(arena, facts->chain[i]));
+    struct str escaped = identity_url_escape(arena, text_str(&out), "");
+    text_clear(&out);
+    return escaped;
+}
+
+static struct str chain_value(const struct identity_facts *facts, enum value value,
+                              struct arena *arena)
+{
+    if (value == VALUE_CHAIN_PEM)
+        return chain_pem(facts, arena);
+    if (value == VALUE_ROOT_SUBJECT)
+        return name_value(facts, value, arena);
+    const struct cert *issuer = facts->chain_count > 0 ? facts->chain[0] : facts->anchor;
+    return issuer == NULL ? (struct str){NULL, 0}
+                          : identity_hex(arena, issuer->sha256, sizeof issuer->sha256);
 }
 
 /* Values that need a certificate. */
@@ -84,6 +124,8 @@ static struct str certificate_value(const struct identity_facts *facts, enum val
     const struct cert *leaf = facts->leaf;
     if (leaf == NULL)
         return (struct str){NULL, 0};
+    if (value >= VALUE_ISSUER_SHA256)
+        return chain_value(facts, value, arena);
     if (value <= VALUE_SERIAL)
         return name_value(facts, value, arena);
     if (value >= VALUE_SAN_DNS && value <= VALUE_UPN)
@@ -120,14 +162,69 @@ static struct str value_of(const struct identity_facts *facts, enum value value,
     return certificate_value(facts, value, arena);
 }
 
+/* What a filter works on: text in UTF-8, before it is made safe for a header. */
+static struct str raw_value(const struct identity_facts *facts, enum value value,
+                            struct arena *arena)
+{
+    bool is_name =
+        value == VALUE_ROOT_SUBJECT || (value >= VALUE_SUBJECT && value <= VALUE_ISSUER_IIS);
+    struct text out = {0};
+    if (value == VALUE_USER)
+        return str_of(facts->user);
+    if (value == VALUE_UPN && facts->leaf != NULL)
+        return identity_upn_raw(arena, facts->leaf);
+    if (!is_name)
+        return value_of(facts, value, arena);
+    if (facts->leaf != NULL)
+        add_name(facts, value, true, &out);
+    struct str raw = arena_copy(arena, text_str(&out));
+    text_clear(&out);
+    return raw;
+}
+
+static struct str filtered(struct str raw, struct str filter, struct arena *arena)
+{
+    if (raw.len == 0)
+        return raw;
+    if (str_equal(filter, STR("base64")))
+        return identity_base64(arena, (const unsigned char *)raw.ptr, raw.len);
+    if (str_equal(filter, STR("urlencoded")))
+        return identity_url_escape(arena, raw, "");
+    return identity_utf8(arena, raw);
+}
+
+/* "field" or "field:filter"; config_header.c checked both. */
 static struct str named_value(const struct identity_facts *facts, struct str name,
                               struct arena *arena)
 {
+    size_t colon = str_find(name, ':');
+    struct str field = str_make(name.ptr, colon);
     for (size_t i = 0; i < VALUE_COUNT; i++) {
-        if (str_equal(name, str_of(VALUE_NAMES[i])))
-            return value_of(facts, (enum value)i, arena);
+        if (!str_equal(field, str_of(VALUE_NAMES[i])))
+            continue;
+        return colon == name.len ? value_of(facts, (enum value)i, arena)
+                                 : filtered(raw_value(facts, (enum value)i, arena),
+                                            str_skip(name, colon + 1), arena);
     }
     return (struct str){NULL, 0};
+}
+
+static bool has_chain_field(const struct config_header *headers, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t value = VALUE_ISSUER_SHA256; value < VALUE_COUNT; value++) {
+            if (strstr(headers[i].template.text, VALUE_NAMES[value]) != NULL)
+                return true;
+        }
+    }
+    return false;
+}
+
+bool identity_shows_chain(const struct config_access *access)
+{
+    return has_chain_field(access->forward.headers, access->forward.header_count) ||
+           has_chain_field(access->request_headers.set, access->request_headers.set_count) ||
+           has_chain_field(access->request_headers.add, access->request_headers.add_count);
 }
 
 struct str identity_template(const struct identity_facts *facts, struct str template_text,
@@ -175,7 +272,8 @@ static void add_basic(const struct identity_facts *facts, struct arena *arena,
 /* The only field that differs between two requests of a connection. */
 static bool is_fresh(const struct config_header *header)
 {
-    return strstr(header->template.text, "{request_id}") != NULL;
+    return strstr(header->template.text, "{request_id}") != NULL ||
+           strstr(header->template.text, "{request_id:") != NULL;
 }
 
 static void add_templates(const struct identity_facts *facts, bool fresh,

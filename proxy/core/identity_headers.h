@@ -29,6 +29,7 @@ struct identity_facts { /* of one request; slices live as long as the request */
     struct cert *leaf;         /* NULL: none to show */
     struct cert *const *chain; /* validated chain without the leaf, issuer first */
     size_t chain_count;
+    const struct cert *anchor; /* which the chain does not have; NULL: unknown */
     const struct cert *server; /* the site's own certificate; NULL: no TLS */
     const char *user;          /* NULL: none */
     const char *password;
@@ -57,6 +58,8 @@ void identity_headers_add_fresh(const struct identity_facts *facts, struct arena
 /* Both. */
 void identity_headers_add(const struct identity_facts *facts, struct arena *arena,
                           struct http_fields *fields);
+/* A template shows something of the validated chain above the leaf. */
+bool identity_shows_chain(const struct config_access *access);
 /* The value of one template. */
 struct str identity_template(const struct identity_facts *facts, struct str template_text,
                              struct arena *arena);

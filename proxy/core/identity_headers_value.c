@@ -11,6 +11,7 @@
 #include <openssl/x509v3.h>
 
 #include "base/clock.h"
+#include "base/unicode.h"
 
 struct str identity_safe(struct arena *arena, struct str text)
 {
@@ -27,6 +28,26 @@ struct str identity_safe(struct arena *arena, struct str text)
     if (safe.len > 1 && safe.ptr[safe.len - 1] == ' ' && safe.ptr[safe.len - 2] == '\\') {
         safe.len--;
         text_add_cstr(&safe, "20");
+    }
+    struct str copy = arena_copy(arena, str_trim(text_str(&safe)));
+    text_clear(&safe);
+    return copy;
+}
+
+struct str identity_utf8(struct arena *arena, struct str text)
+{
+    struct text safe = {0};
+    while (text.len > 0) {
+        uint32_t point = 0;
+        size_t len = unicode_next(text, &point);
+        if (len > 0 && unicode_is_visible(point)) {
+            text_add(&safe, str_make(text.ptr, len));
+        } else {
+            len = len == 0 ? 1 : len;
+            for (size_t i = 0; i < len; i++)
+                text_addf(&safe, "\\%02X", (unsigned char)text.ptr[i]);
+        }
+        text = str_skip(text, len);
     }
     struct str copy = arena_copy(arena, str_trim(text_str(&safe)));
     text_clear(&safe);
@@ -179,20 +200,46 @@ static struct str ip_name(struct arena *arena, const ASN1_OCTET_STRING *name)
 }
 
 /* Microsoft's user principal name, 1.3.6.1.4.1.311.20.2.3. */
-static struct str upn_name(struct arena *arena, const OTHERNAME *other)
+static void add_upn(const OTHERNAME *other, struct text *out)
 {
     if (OBJ_obj2nid(other->type_id) != NID_ms_upn || other->value->type != V_ASN1_UTF8STRING)
-        return (struct str){NULL, 0};
+        return;
     const ASN1_UTF8STRING *name = other->value->value.utf8string;
     const unsigned char *bytes = ASN1_STRING_get0_data(name);
-    struct text out = {0};
     for (int i = 0; i < ASN1_STRING_length(name); i++) {
         if (bytes[i] == ',' || bytes[i] == '\\')
-            text_addf(&out, "\\%02X", bytes[i]);
+            text_addf(out, "\\%02X", bytes[i]);
         else
-            text_add_char(&out, (char)bytes[i]);
+            text_add_char(out, (char)bytes[i]);
     }
+}
+
+static struct str upn_name(struct arena *arena, const OTHERNAME *other)
+{
+    struct text out = {0};
+    add_upn(other, &out);
     return identity_take(arena, &out);
+}
+
+struct str identity_upn_raw(struct arena *arena, const struct cert *cert)
+{
+    struct text out = {0};
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert->x509, NID_subject_alt_name, NULL, NULL);
+    for (int i = 0; names != NULL && i < sk_GENERAL_NAME_num(names); i++) {
+        const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
+        struct text upn = {0};
+        if (name->type == GEN_OTHERNAME)
+            add_upn(name->d.otherName, &upn);
+        if (upn.len > 0 && out.len > 0)
+            text_add_char(&out, ',');
+        text_add(&out, text_str(&upn));
+        text_clear(&upn);
+    }
+    GENERAL_NAMES_free(names);
+    ERR_clear_error();
+    struct str raw = arena_copy(arena, text_str(&out));
+    text_clear(&out);
+    return raw;
 }
 
 static struct str general_name(struct arena *arena, const GENERAL_NAME *name,

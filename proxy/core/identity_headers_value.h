@@ -22,6 +22,9 @@
 struct str identity_safe(struct arena *arena, struct str text);
 /* The same over the text, which is emptied. */
 struct str identity_take(struct arena *arena, struct text *text);
+/* In UTF-8 as it is; only what is not visible (base/unicode.h), and bytes that are no UTF-8, become
+ * '\HH'. For backends that take it so: RFC 9110 section 5.5 calls such bytes obs-text. */
+struct str identity_utf8(struct arena *arena, struct str text);
 struct str identity_base64(struct arena *arena, const unsigned char *bytes, size_t len);
 struct str identity_hex(struct arena *arena, const unsigned char *bytes, size_t len);
 /* RFC 3986 section 2.1: everything but unreserved characters and those in `also` becomes %HH. */
@@ -48,6 +51,9 @@ enum identity_san {
  * in it is never taken for the next one. */
 struct str *identity_sans(struct arena *arena, const struct cert *cert, enum identity_san kind,
                           size_t *ret_count);
+/* The user principal names in UTF-8, a comma or backslash in one escaped, joined with commas: for
+ * a filter, not for a header as it is. */
+struct str identity_upn_raw(struct arena *arena, const struct cert *cert);
 /* The same joined with commas; commas of URIs are written %2C. */
 struct str identity_san_list(struct arena *arena, const struct cert *cert, enum identity_san kind);
 

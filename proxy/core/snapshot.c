@@ -151,8 +151,11 @@ static void add_places(const struct snapshot *snapshot, struct snapshot_site *si
     site->places[0].config = &config->access;
     for (size_t i = 0; i < config->location_count; i++)
         site->places[1 + i].config = &config->locations[i].access;
-    for (size_t i = 0; i <= config->location_count; i++)
-        site->places[i].upstream = upstream_index(snapshot, &site->places[i].config->upstream);
+    for (size_t i = 0; i <= config->location_count; i++) {
+        struct snapshot_access *place = &site->places[i];
+        place->upstream = upstream_index(snapshot, &place->config->upstream);
+        place->shows_chain = identity_shows_chain(place->config);
+    }
 }
 
 static void build_site(struct snapshot *snapshot, struct snapshot_site *site,

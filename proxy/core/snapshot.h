@@ -22,6 +22,7 @@ struct snapshot_access { /* what a path may set, ready for use */
     const struct config_access *config;
     size_t upstream;                   /* index into snapshot.upstreams */
     const struct authorize *authorize; /* the site's; NULL: everybody may */
+    bool shows_chain;                  /* a template needs the validated chain */
 };
 
 struct snapshot_authorize {

@@ -239,7 +239,7 @@ def _finish(builder, key, issuer, cdp, critical_unknown):
 
 def issue(subject, issuer=None, *, since=-1, until=365, usage=(CLIENT_AUTH,), dns=(), ips=(),
           emails=(), cdp=None, critical_unknown=False, key_id=False, kind="ec", key=None,
-          serial=None):
+          serial=None, upn=None):
     """An end entity's certificate; without an issuer it is self-signed."""
     key = key or new_key(kind)
     builder = _build(subject, key, issuer, since, until, serial)
@@ -251,6 +251,9 @@ def issue(subject, issuer=None, *, since=-1, until=365, usage=(CLIENT_AUTH,), dn
     names = [x509.DNSName(one) for one in dns]
     names += [x509.IPAddress(one) for one in ips]
     names += [x509.RFC822Name(one) for one in emails]
+    if upn is not None:
+        names.append(x509.OtherName(ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"),
+                                    _der(0x0c, upn.encode())))
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     if cdp:

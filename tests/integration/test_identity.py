@@ -332,3 +332,69 @@ def test_a_user_with_a_colon_from_a_file_is_not_sent(start, basics, tmp_path):
     answer = tlsclient.fetch_json(proxy, identity=basics.alice,
                                   headers=[("Authorization", "Basic Zm9vOmJhcg==")])
     assert answer.status == 200 and answer.seen("authorization") == []
+
+
+# ---- filters ----------------------------------------------------------------------------------
+
+
+def told(backend, name):
+    """The one value of this header, as bytes."""
+    (value,) = backend.requests[-1].values(name)
+    return value.encode("latin-1")
+
+
+def test_names_in_every_way_a_backend_may_want(start, basics, backend):
+    name = "CN=J\u00f6rg \u2603, O=Stra\u00dfe & Co"
+    client = basics.issuing.issue(name)
+    headers = {f"X-{field}-{filtered}": f"<{{{field}:{filtered}}}>" for field in ("subject", "issuer")
+               for filtered in ("utf8", "base64", "urlencoded")}
+    proxy = start(site(basics, upstream=backend.url, forward={
+        "identity": [], "headers": {**headers, "X-Plain": "{subject}"}}))
+    assert tlsclient.fetch(proxy, identity=client).status == 200
+    plain = told(backend, "x-plain").decode("ascii")
+    expected = "O=Stra\u00dfe & Co,CN=J\u00f6rg \u2603"
+    assert plain == "O=Stra\\C3\\9Fe & Co,CN=J\\C3\\B6rg \\E2\\98\\83"
+    assert told(backend, "x-subject-utf8").decode() == f"<{expected}>"
+    assert base64.b64decode(told(backend, "x-subject-base64")[1:-1]).decode() == expected
+    assert urllib.parse.unquote(told(backend, "x-subject-urlencoded")[1:-1].decode()) == expected
+    assert told(backend, "x-issuer-utf8") == b"<O=Example,CN=Test Issuing CA>"
+
+
+@pytest.mark.parametrize("text", ["a\r\nX-Evil: 1", "a\u2028b", "a\u202eb", "a\x85b", "a\x7fb", "a\tb",
+                                  " a", "a ", "\ufeffa"])
+def test_no_filter_lets_out_what_acts(start, basics, backend, text):
+    client = basics.issuing.issue("CN=x", upn=text)
+    proxy = start(site(basics, upstream=backend.url, forward={"identity": [], "headers": {
+        f"X-{one}": f"{{upn:{one}}}" for one in ("utf8", "base64", "urlencoded")}}))
+    assert tlsclient.fetch(proxy, identity=client).status == 200
+    assert not backend.requests[-1].values("x-evil")
+    shown = told(backend, "x-utf8").decode()
+    assert shown.strip() == shown and shown.isprintable(), shown
+    whole = base64.b64decode(told(backend, "x-base64")).decode()
+    assert whole == urllib.parse.unquote(told(backend, "x-urlencoded").decode())
+    assert whole == text
+
+
+def test_the_chain_as_it_was_validated(start, basics, backend):
+    headers = {"X-Issuer": "{issuer_sha256}", "X-Root": "{root_subject}", "X-Chain": "{chain_pem}",
+               "X-Root-B64": "{root_subject:base64}"}
+    proxy = start(site(basics, upstream=backend.url, client_certificate="accept",
+                       forward={"identity": [], "headers": headers},
+                       locations=[{"path": "/edit", "forward": {"headers": {}},
+                                   "request_headers": {"set": {"X-Top": "{root_subject}"}}}]))
+    chain = "".join(one.pem for one in (basics.alice, basics.issuing))
+    with tlsclient.connect(proxy, basics.alice) as client:
+        for _ in range(2):  # made, then known
+            assert client.request().status == 200
+            assert told(backend, "x-issuer").decode() == basics.issuing.sha256
+            assert told(backend, "x-root") == b"O=Example,CN=Test Root"
+            assert base64.b64decode(told(backend, "x-root-b64")) == b"O=Example,CN=Test Root"
+            assert urllib.parse.unquote(told(backend, "x-chain").decode()) == chain
+        assert client.request(target="/edit").status == 200
+        assert told(backend, "x-top") == b"O=Example,CN=Test Root"
+    assert tlsclient.fetch(proxy).status == 200
+    assert not any(backend.requests[-1].values(name.lower()) for name in headers)
+    direct = basics.root.issue("CN=direct")
+    assert tlsclient.fetch(proxy, identity=direct).status == 200
+    assert told(backend, "x-issuer").decode() == basics.root.sha256
+    assert urllib.parse.unquote(told(backend, "x-chain").decode()) == direct.pem
