@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import contextlib
 import hashlib
 import os
 import random
@@ -62,8 +63,10 @@ def spool_size(proxy):
     for worker in proxy.workers():
         for name in os.listdir(f"/proc/{worker}/fd"):
             path = f"/proc/{worker}/fd/{name}"
-            if "(deleted)" in os.readlink(path) and "memfd" not in os.readlink(path):
-                sizes.append(os.stat(path).st_size)
+            with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+                target = os.readlink(path)
+                if "(deleted)" in target and "memfd" not in target:
+                    sizes.append(os.stat(path).st_size)
     assert len(sizes) == len(proxy.workers()), sizes
     return sum(sizes)
 
