@@ -38,18 +38,23 @@ static bool same_list(const void *a, size_t a_count, const void *b, size_t b_cou
     return a_count == b_count && (a_count == 0 || a == b);
 }
 
+static bool same_values(const struct config_list *a, const struct config_list *b)
+{
+    return same_list(a->items, a->count, b->items, b->count);
+}
+
 static bool same_edit(const struct config_header_edit *a, const struct config_header_edit *b)
 {
     return same_list(a->set, a->set_count, b->set, b->set_count) &&
            same_list(a->add, a->add_count, b->add, b->add_count) &&
-           same_list(a->remove.items, a->remove.count, b->remove.items, b->remove.count);
+           same_values(&a->remove, &b->remove);
 }
 
 static bool same_cors(const struct config_access *a, const struct config_access *b)
 {
-    const struct config_list *x = &a->cors.origins;
-    const struct config_list *y = &b->cors.origins;
-    return a->preflight == b->preflight && same_list(x->items, x->count, y->items, y->count);
+    return a->preflight == b->preflight && same_values(&a->cors.origins, &b->cors.origins) &&
+           same_values(&a->cors.methods, &b->cors.methods) &&
+           same_values(&a->cors.headers, &b->cors.headers);
 }
 
 static bool same_forward(const struct config_forward *a, const struct config_forward *b)

@@ -429,17 +429,20 @@ static enum transport_result read_some(struct transport *transport, char *bytes,
     return result;
 }
 
-/* A peer that only sends has to be asked for a new key as well. */
-static void ask_for_update(struct tls_connection *connection)
+/* A peer that only sends has to be asked for a new key as well. False when libcrypto failed:
+ * nothing may be sent any more. */
+static bool ask_for_update(struct tls_connection *connection)
 {
     struct tls_lean *lean = connection->lean;
     if (lean->in.sequence < lean->update_after || lean->awaits_update || lean->said_goodbye ||
         make_room(&connection->bio, 1, false) == 0) {
-        return;
+        return true;
     }
-    if (update_if_due(connection)) {
-        (void)tls_bio_flush(&connection->bio);
+    if (!update_if_due(connection)) {
+        return false;
     }
+    (void)tls_bio_flush(&connection->bio);
+    return true;
 }
 
 static enum transport_result lean_read(struct transport *transport, char *bytes, size_t size,
@@ -460,8 +463,8 @@ static enum transport_result lean_read(struct transport *transport, char *bytes,
         connection->lean->plain_len == 0) {
         release_input(&connection->bio);
     }
-    if (!connection->is_broken) {
-        ask_for_update(connection);
+    if (!connection->is_broken && !ask_for_update(connection)) {
+        result = tls_transport_broken(transport, NULL);
     }
     if (total == 0) {
         return result == TRANSPORT_OK ? TRANSPORT_AGAIN : result;

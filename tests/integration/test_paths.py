@@ -155,6 +155,15 @@ def test_every_rule_of_a_place_counts(start, basics, backend, rule):
     assert tlsclient.fetch(proxy, "/other;x", identity=basics.alice).status == 200
 
 
+def test_other_methods_for_the_same_origins_are_another_rule(start, basics, backend):
+    cors = {"origins": ["https://app.test"], "methods": ["PUT"]}
+    proxy = start(site(basics, upstream=backend.url, cors_preflight="answer", cors=cors,
+                       locations=[{"path": "/admin", "cors": {"methods": ["DELETE"]}},
+                                  {"path": "/same", "cors": {"max_age": "1m"}}]))
+    assert tlsclient.fetch(proxy, "/admin;x", identity=basics.alice).status == 400
+    assert tlsclient.fetch(proxy, "/same;x", identity=basics.alice).status == 200
+
+
 def test_another_upstream_is_another_rule(start, basics, backend):
     proxy = start(site(basics, upstream="echo",
                        locations=[{"path": "/admin", "upstream": backend.url}]))
