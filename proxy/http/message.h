@@ -1,4 +1,4 @@
-/* message.h - the parsed form of HTTP/1.1 heads: what the rest of the proxy works with.
+/* message.h - the parsed form of heads: what the rest of the proxy works with.
  *
  * All slices point into the head buffer or the exchange's arena and live as long as the exchange.
  * Sources: RFC 9110, RFC 9112.
@@ -73,8 +73,10 @@ struct http_request {
     struct str method;
     enum http_method method_id;
     struct str target; /* as received */
-    unsigned minor;    /* HTTP/1.minor: 0 or 1 */
-    struct str host;   /* the Host field's value; empty when absent (HTTP/1.0 only) */
+    unsigned minor;    /* HTTP/1.minor: 0 or 1; 1 for HTTP/2, which can do what HTTP/1.1 can */
+    bool is_http2;
+    struct str protocol; /* of an extended CONNECT (RFC 8441); else empty */
+    struct str host;     /* the Host field's value; empty when absent (HTTP/1.0 only) */
     struct http_fields fields;
     struct http_body_framing body;
     bool keep_alive;      /* RFC 9112 section 9.3 */
