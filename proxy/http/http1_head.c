@@ -83,7 +83,7 @@ static void note_once(struct str *slot, bool *is_repeated, struct str value)
     *slot = value;
 }
 
-static void note_field(struct http1_facts *facts, struct str name, struct str value)
+void http1_note_field(struct http1_facts *facts, struct str name, struct str value)
 {
     switch (name.len) {
     case 4:
@@ -145,7 +145,7 @@ enum http1_reason http1_read_fields(struct str rest, size_t max_count, struct ar
         if (fields->count == max_count)
             return HTTP1_TOO_MANY_FIELDS;
         http_fields_add(fields, arena, name, value);
-        note_field(facts, name, value);
+        http1_note_field(facts, name, value);
     }
     /* An empty line inside what was delimited as one head would be a second message. */
     return rest.len == 2 ? HTTP1_VALID : HTTP1_NO_COLON;

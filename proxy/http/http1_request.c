@@ -4,8 +4,7 @@
 #include "http/http1_parse.h"
 #include "http/uri.h"
 
-/* RFC 9110 section 9.1: methods are case-sensitive. */
-static enum http_method known_method(struct str method)
+enum http_method http1_method_id(struct str method)
 {
     switch (method.len) {
     case 3:
@@ -41,7 +40,7 @@ static enum http1_reason read_request_line(struct str line, size_t max_target,
     if (len == 0 || line.ptr[len] != ' ')
         return HTTP1_METHOD;
     request->method = str_make(line.ptr, len);
-    request->method_id = known_method(request->method);
+    request->method_id = http1_method_id(request->method);
 
     line = str_skip(line, len + 1);
     len = http1_span(line, HTTP1_CHAR_TARGET);
@@ -90,6 +89,15 @@ static enum http1_reason read_expectation(const struct http1_facts *facts,
     return HTTP1_VALID;
 }
 
+enum http1_reason http1_settle_request(const struct http1_facts *facts,
+                                       struct http_request *request)
+{
+    enum http1_reason reason = http1_read_framing(facts, request->minor, &request->body);
+    if (reason == HTTP1_VALID)
+        reason = read_host(facts, request);
+    return reason == HTTP1_VALID ? read_expectation(facts, request) : reason;
+}
+
 enum http1_reason http1_parse_request(struct str head, const struct http1_limits *limits,
                                       struct arena *arena, struct http_request *ret_request)
 {
@@ -102,11 +110,7 @@ enum http1_reason http1_parse_request(struct str head, const struct http1_limits
     if (reason == HTTP1_VALID)
         reason = http1_read_fields(head, limits->field_count, arena, &request.fields, &facts);
     if (reason == HTTP1_VALID)
-        reason = http1_read_framing(&facts, request.minor, &request.body);
-    if (reason == HTTP1_VALID)
-        reason = read_host(&facts, &request);
-    if (reason == HTTP1_VALID)
-        reason = read_expectation(&facts, &request);
+        reason = http1_settle_request(&facts, &request);
     if (reason != HTTP1_VALID)
         return reason;
     /* RFC 9112 section 9.3: close wins over keep-alive, which HTTP/1.0 must ask for */

@@ -51,6 +51,10 @@ struct http2_server_limits {
     uint32_t stream_window;     /* bytes of a request body that may wait here, 65535 at least */
     uint32_t connection_window; /* the same for all streams together, 65535 at least */
 };
+/* What suits most: 100 streams, 256 KiB of body each and 1 MiB together. */
+#define HTTP2_STREAMS           100
+#define HTTP2_STREAM_WINDOW     (UINT32_C(256) * 1024)
+#define HTTP2_CONNECTION_WINDOW (UINT32_C(1024) * 1024)
 
 struct http2_server_ops {
     /* A request, as http1_parse_request() would give it. fields begins with Host, made from
@@ -75,7 +79,7 @@ struct http2_server_ops {
      * may go on is the callee's to decide. */
     void (*end)(void *owner, struct http2_stream *stream, const struct http_fields *trailers);
     /* The request's body is more than it may be: answer with that outcome, if an answer has not
-     * begun. What still comes of it is dropped. */
+     * begun. What still comes of it is dropped, as after http2_stream_discard_body(). */
     void (*failed)(void *owner, struct http2_stream *stream, enum outcome outcome,
                    const char *detail);
     /* The stream is over: everything was sent (error HTTP2_NO_ERROR, detail NULL), or the peer
@@ -95,15 +99,14 @@ struct http2_server *http2_server_new(const struct http2_server_ops *ops, void *
 /* Calls `closed` for every stream there is. NULL is allowed. */
 void http2_server_free(struct http2_server *server);
 
-/* Takes bytes that were read, all of them. now_ms: any clock that does not go back, always the same
- * one. What the peer did wrong is answered in the output (RST_STREAM, GOAWAY); see
- * http2_server_is_over(). */
-void http2_server_feed(struct http2_server *server, struct str bytes, uint64_t now_ms);
+/* Takes bytes that were read, all of them. What the peer did wrong is answered in the output
+ * (RST_STREAM, GOAWAY); see http2_server_is_over(). */
+void http2_server_feed(struct http2_server *server, struct str bytes);
 /* The next output, at most BUF_SIZE bytes, or NULL when there is none now. The caller sends it and
  * releases it to the pool. Pull while the socket takes more, and no further: what is not pulled is
  * what bounds the queues. Pull after every turn in which anything was called here, then ask
  * http2_server_is_over(). */
-struct buf *http2_server_pull(struct http2_server *server, uint64_t now_ms);
+struct buf *http2_server_pull(struct http2_server *server);
 /* Something would be pulled. */
 bool http2_server_has_output(const struct http2_server *server);
 
@@ -127,7 +130,7 @@ uint32_t http2_server_peer_error(const struct http2_server *server);
 
 /* Streams that were handed over and are not closed. */
 size_t http2_server_streams(const struct http2_server *server);
-/* When a header block began that is not complete, as now_ms; 0: none is open. */
+/* When a header block began that is not complete (clock_monotonic_ms); 0: none is open. */
 uint64_t http2_server_head_since(const struct http2_server *server);
 
 /* ---- one stream ---- */
@@ -137,8 +140,7 @@ void http2_stream_set_user(struct http2_stream *stream, void *user);
 void *http2_stream_user(const struct http2_stream *stream);
 int32_t http2_stream_id(const struct http2_stream *stream);
 
-/* Interim response (1xx but 101): only before http2_stream_respond(). The fields must stay until
- * the next pull that returns NULL, or the end of the stream. */
+/* Interim response (1xx but 101): only before http2_stream_respond(). */
 void http2_stream_interim(struct http2_stream *stream, const struct http_response *response);
 /* The head of the response, once. Names are sent in lower case; connection-specific fields are left
  * out (RFC 9113 section 8.2.2). response->body says whether a body follows: NONE ends the stream.
@@ -156,11 +158,11 @@ void http2_stream_end(struct http2_stream *stream, const struct http_fields *tra
 void http2_stream_reset(struct http2_stream *stream, enum http2_error error);
 /* Offers what is kept of the request's body, in call-backs, and from now on what comes. */
 void http2_stream_accept_body(struct http2_stream *stream);
-/* What is kept and what comes of the request's body is dropped; `end` is still called. */
+/* What is kept and what comes of the request's body is dropped; nothing is told of it any more. */
 void http2_stream_discard_body(struct http2_stream *stream);
 
 /* For deadlines. Since when the peer has not taken what waits for it (a shut window, or a socket
- * that takes nothing), as now_ms; every byte taken starts anew; 0: nothing waits. */
+ * that takes nothing; clock_monotonic_ms); every byte taken starts anew; 0: nothing waits. */
 uint64_t http2_stream_blocked_since(const struct http2_stream *stream);
 /* Request body that was not taken is kept here. */
 bool http2_stream_has_pending_body(const struct http2_stream *stream);
