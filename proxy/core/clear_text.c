@@ -36,8 +36,8 @@ bool clear_text_goes_on(struct client *client)
     bool has_ended = client->saw_eof && !is_whole_head(bytes);
     if (clear_text_is_request(bytes) && !has_ended)
         return true;
-    refusal_log_handshake(client->engine->refusals, client, TLS_FAILURE_BAD_RECORD,
-                          "clear text instead of TLS");
+    refusal_log_handshake(client->engine->refusals, &client->connection, NULL,
+                          TLS_FAILURE_BAD_RECORD, "clear text instead of TLS");
     client_close(client);
     return false;
 }
@@ -52,7 +52,7 @@ bool clear_text_begin(struct client *client, transport_cb callback)
     transport_init_plain(&stream->transport, client->engine->base, fd, callback, client);
     stream->in = bytes;
     stream->bytes_read += buf_len(bytes);
-    client->is_plain_on_https = true;
+    client->connection.is_plain_on_https = true;
     client_set_state(client, CLIENT_IDLE);
     client_http1_run(client, true);
     return true;

@@ -13,13 +13,14 @@
 #include "base/mem.h"
 #include "core/clear_text.h"
 #include "core/client_http1.h"
+#include "core/client_tunnel.h"
+#include "core/identity_headers.h"
 #include "core/late_certificate.h"
 #include "core/linger.h"
 #include "core/refusal_log.h"
 #include "core/rest.h"
 #include "core/snapshot.h"
 #include "core/trusted_proxy.h"
-#include "core/tunnel.h"
 #include "core/upstream.h"
 #include "tls/tls_transport.h"
 
@@ -94,16 +95,6 @@ void client_set_state(struct client *client, enum client_state state)
     }
 }
 
-bool client_is_tls(const struct client *client)
-{
-    return client->listener->binding->is_https && !client->is_plain_on_https;
-}
-
-bool client_is_local(const struct client *client)
-{
-    return addr_is_local(&client->peer, &client->local);
-}
-
 bool client_peer_is_gone(const struct client *client)
 {
     struct pollfd peer = {.fd = client->stream.transport.fd};
@@ -116,9 +107,9 @@ static void end_exchange(struct client *client)
         late_certificate_lost(client);
     if (client->exchange != NULL)
         exchange_finish(client->exchange, true);
-    if (client->bound != NULL) {
-        upstream_conn_close(client->bound);
-        client->bound = NULL;
+    if (client->connection.bound != NULL) {
+        upstream_conn_close(client->connection.bound);
+        client->connection.bound = NULL;
     }
 }
 
@@ -160,28 +151,23 @@ void client_free(struct client *client)
     assert(client->state == CLIENT_CLOSED);
     if (client->exchange != NULL)
         exchange_free(client->exchange);
-    identity_cache_clear(&client->told);
-    identity_clear(&client->identity);
+    identity_cache_clear(&client->connection.told);
+    identity_clear(&client->connection.identity);
     free(client);
 }
 
-const struct snapshot_site *client_site_of_handshake(const struct client *client)
+/* Of the request that a handshake was for; NULL: of none. */
+static const char *id_of(const struct client *client)
 {
-    const struct snapshot_binding *binding = client->listener->binding;
-    const struct tls_site *chosen = tls_transport_site(&client->stream.transport);
-    for (size_t i = 0; i < binding->site_count; i++) {
-        if (binding->sites[i]->tls == chosen)
-            return binding->sites[i];
-    }
-    return binding->sites[0];
+    return client->exchange == NULL ? NULL : client->exchange->id;
 }
 
 static void handshake_failed(struct client *client)
 {
     const struct transport *transport = &client->stream.transport;
     if (tls_transport_has_received(transport))
-        refusal_log_handshake(client->engine->refusals, client, tls_transport_failure(transport),
-                              transport_error(transport));
+        refusal_log_handshake(client->engine->refusals, &client->connection, id_of(client),
+                              tls_transport_failure(transport), transport_error(transport));
     client_break(client);
 }
 
@@ -200,8 +186,8 @@ static void handshake(struct client *client)
         handshake_failed(client);
         return;
     }
-    client->tls_site = client_site_of_handshake(client);
-    identity_from_handshake(client);
+    client->connection.tls_site = connection_site_of_handshake(&client->connection);
+    connection_identify(&client->connection);
     tls_transport_offer_session(&client->stream.transport);
     client_set_state(client, CLIENT_IDLE);
     client_http1_run(client, true);
@@ -222,7 +208,7 @@ static bool become(struct client *client, const struct addr *source)
         client_close(client);
         return false;
     }
-    client->peer = *source;
+    client->connection.peer = *source;
     crowd_count(client, source);
     return true;
 }
@@ -242,14 +228,14 @@ static bool take_proxy_header(struct client *client)
         if (result == PROXY_PROTOCOL_NONE)
             reason = "there is no PROXY header";
         if (reason != NULL)
-            refusal_log_proxy_protocol(client->engine->refusals, client, reason);
+            refusal_log_proxy_protocol(client->engine->refusals, &client->connection, reason);
         client_close(client);
         return false;
     }
     client->awaits_proxy_header = false;
     if (result == PROXY_PROTOCOL_DONE && header.has_source && !become(client, &header.source))
         return false;
-    if (!client_is_tls(client))
+    if (!connection_is_tls(&client->connection))
         client_set_state(client, CLIENT_IDLE);
     return true;
 }
@@ -267,7 +253,7 @@ static void stream_ready(struct transport *transport, bool can_read, bool can_wr
     if (client->state == CLIENT_HANDSHAKE)
         handshake(client);
     else if (client->state == CLIENT_TUNNEL)
-        tunnel_run(client, can_read, false);
+        client->tunnel_run(client->exchange, can_read);
     else if (client->state == CLIENT_LINGER)
         linger_run(client);
     else
@@ -278,14 +264,17 @@ static bool session_facts(struct transport *transport, void *arg,
                           struct tls_session_facts *ret_facts)
 {
     (void)transport;
-    return identity_session_facts(arg, ret_facts);
+    struct client *client = arg;
+    return connection_session_facts(&client->connection, ret_facts);
 }
 
 /* Who has not sent a byte has not begun one: a port check, or a connection kept ready. */
 static void handshake_timed_out(struct client *client)
 {
-    if (client_is_tls(client) && tls_transport_has_received(&client->stream.transport))
-        refusal_log_handshake(client->engine->refusals, client, TLS_FAILURE_TIMEOUT, "timed out");
+    if (connection_is_tls(&client->connection) &&
+        tls_transport_has_received(&client->stream.transport))
+        refusal_log_handshake(client->engine->refusals, &client->connection, id_of(client),
+                              TLS_FAILURE_TIMEOUT, "timed out");
 }
 
 static void deadline_passed(void *arg)
@@ -306,7 +295,7 @@ static void deadline_passed(void *arg)
         client_http1_timeout(client);
         break;
     case CLIENT_TUNNEL:
-        tunnel_timeout(client);
+        client_tunnel_timeout(client);
         break;
     case CLIENT_LINGER:
         client_close(client);
@@ -319,10 +308,11 @@ static void deadline_passed(void *arg)
 /* A listener of 0.0.0.0 does not say which of the machine's addresses was meant. */
 static void find_local(struct client *client, int fd)
 {
-    struct sockaddr *address = (struct sockaddr *)&client->local.storage;
-    client->local.len = sizeof client->local.storage;
-    if (getsockname(fd, address, &client->local.len) < 0)
-        client->local = client->listener->addr;
+    struct connection *connection = &client->connection;
+    struct sockaddr *address = (struct sockaddr *)&connection->local.storage;
+    connection->local.len = sizeof connection->local.storage;
+    if (getsockname(fd, address, &connection->local.len) < 0)
+        connection->local = connection->listener->addr;
 }
 
 void client_new(struct engine_listener *listener, int fd, const struct addr *peer)
@@ -337,14 +327,15 @@ void client_new(struct engine_listener *listener, int fd, const struct addr *pee
     struct client *client = xcalloc(1, sizeof *client);
     client->crowd.where = CROWD_BUSY;
     client->engine = engine;
-    client->listener = listener;
-    client->peer = *peer;
+    client->connection.listener = listener;
+    client->connection.transport = &client->stream.transport;
+    client->connection.peer = *peer;
     find_local(client, fd);
-    client->is_behind_proxy = is_behind_proxy;
+    client->connection.is_behind_proxy = is_behind_proxy;
     if (!is_behind_proxy)
         crowd_count(client, peer);
     client->awaits_proxy_header =
-        client->is_behind_proxy &&
+        client->connection.is_behind_proxy &&
         engine->snapshot->config->trusted_proxies.proxy_protocol != PROXY_PROTOCOL_OFF;
     stream_init(&client->stream, &engine->buffers);
     deadline_init(&client->deadline, engine->base, deadline_passed, client);

@@ -7,12 +7,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/connection.h"
 #include "core/crowd.h"
 #include "core/deadline.h"
 #include "core/engine_internal.h"
 #include "core/exchange.h"
-#include "core/identity.h"
-#include "core/identity_headers.h"
 #include "core/proxy_protocol.h"
 #include "core/stream.h"
 #include "http/http1_body.h"
@@ -37,35 +36,28 @@ struct client {
     struct crowd_place crowd; /* whether it can make room for another */
     uint64_t idle_since_ms;
     struct engine *engine;
-    const struct engine_listener *listener;
-    struct addr peer;         /* who asks: the other end, or who the PROXY protocol says it is */
-    bool is_behind_proxy;     /* the other end is a trusted proxy */
-    bool awaits_proxy_header; /* its first bytes may be, or must be, a PROXY header */
+    struct connection connection; /* what exchanges know of it */
+    bool awaits_proxy_header;     /* its first bytes may be, or must be, a PROXY header */
     struct proxy_protocol proxy_header;
-    struct addr local; /* the address the peer connected to, never a wildcard */
     enum client_state state;
     struct stream stream;
     struct deadline deadline;
-    struct identity identity;
-    struct identity_cache told;           /* what backends are told of it, rendered */
-    const struct snapshot_site *tls_site; /* chosen by SNI; NULL without TLS */
-    struct exchange *exchange;            /* the current one, or NULL */
-    struct http1_body body;               /* of the current request */
-    struct str body_pending;     /* decoded, offered, not yet taken; in stream.in or read ahead */
-    struct upstream_conn *bound; /* carries this client's NTLM or Negotiate; owned here */
-    bool is_running;             /* client_http1_run is on the stack */
-    bool must_run;               /* ... and has to go round again */
-    bool saw_eof;                /* the client sends no more */
-    bool is_plain_on_https;      /* http on a binding with https: see clear_text.h */
-    bool was_asked;              /* for a certificate after the handshake: never again */
-    bool close_after;            /* no request after the current one */
-    bool is_due;                 /* the deadline of CLIENT_EXCHANGE runs */
-    bool is_goodbye_due;         /* the socket was too full for it */
-    bool is_shaking_hands;       /* counted in the engine's handshakes */
-    uint64_t progress;           /* bytes in and out when the deadline was last moved */
-    uint64_t bytes_logged;       /* of stream.bytes_read: they belong to past requests */
-    uint64_t drained_bytes;      /* of a refused body: read and dropped */
-    uint64_t linger_until_ms;    /* monotonic: closed then, whatever is sent */
+    struct exchange *exchange; /* the current one, or NULL */
+    tunnel_run_cb tunnel_run;  /* CLIENT_TUNNEL: who reads and writes the stream */
+    struct http1_body body;    /* of the current request */
+    struct str body_pending;   /* decoded, offered, not yet taken; in stream.in or read ahead */
+    bool is_running;           /* client_http1_run is on the stack */
+    bool must_run;             /* ... and has to go round again */
+    bool saw_eof;              /* the client sends no more */
+    bool close_after;          /* no request after the current one */
+    bool is_due;               /* the deadline of CLIENT_EXCHANGE runs */
+    bool is_goodbye_due;       /* the socket was too full for it */
+    bool is_shaking_hands;     /* counted in the engine's handshakes */
+    uint64_t progress;         /* bytes in and out when the deadline was last moved */
+    uint64_t bytes_logged;     /* of stream.bytes_read: they belong to past requests */
+    uint64_t sent_before;      /* of stream.bytes_written: before the current request */
+    uint64_t drained_bytes;    /* of a refused body: read and dropped */
+    uint64_t linger_until_ms;  /* monotonic: closed then, whatever is sent */
 };
 
 /* Takes a freshly accepted descriptor. */
@@ -86,10 +78,4 @@ void client_free(struct client *client);
 bool client_peer_is_gone(const struct client *client);
 /* The engine drains: idle connections go after grace_ms, others after their exchange. */
 void client_drain(struct client *client, uint64_t grace_ms);
-/* The site that the client-hello callback chose. */
-const struct snapshot_site *client_site_of_handshake(const struct client *client);
-bool client_is_tls(const struct client *client);
-/* The peer asked from this machine (IIS's local request). */
-bool client_is_local(const struct client *client);
-
 #endif

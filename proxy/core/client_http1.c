@@ -2,14 +2,15 @@
 #include "core/client_http1.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "core/body_buffer.h"
 #include "core/clear_text.h"
+#include "core/client_tunnel.h"
 #include "core/late_certificate.h"
 #include "core/linger.h"
 #include "core/snapshot.h"
-#include "core/tunnel.h"
 #include "http/http1_write.h"
 #include "tls/tls_transport.h"
 
@@ -23,17 +24,23 @@ static const struct config_limits *limits(const struct client *client)
     return &client->engine->snapshot->config->limits;
 }
 
+static struct client *client_of(const struct exchange *x)
+{
+    return x->client;
+}
+
 /* ---- the response, towards the client ---------------------------------------------------- */
 
 static void op_send_continue(struct exchange *x)
 {
-    stream_put(&x->client->stream, STR("HTTP/1.1 100 Continue\r\n\r\n"));
+    stream_put(&client_of(x)->stream, STR("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
 static void op_send_interim(struct exchange *x, const struct http_response *response)
 {
-    stream_put(&x->client->stream, http1_write_response_head(&x->arena, response->status,
-                                                             response->reason, &response->fields));
+    stream_put(&client_of(x)->stream,
+               http1_write_response_head(&x->arena, response->status, response->reason,
+                                         &response->fields));
 }
 
 /* A client that waits for 100 Continue and is refused may send its body or may not: the next
@@ -50,12 +57,12 @@ static bool body_is_uncertain(const struct exchange *x)
  * requests when it gets another answer. */
 static bool input_is_uncertain(const struct exchange *x)
 {
-    return x->upgrade_key.len > 0 && stream_input(&x->client->stream).len > 0;
+    return x->upgrade_key.len > 0 && stream_input(&client_of(x)->stream).len > 0;
 }
 
 static void add_connection(struct exchange *x)
 {
-    struct client *client = x->client;
+    struct client *client = client_of(x);
     if (body_is_uncertain(x) || input_is_uncertain(x) || client->close_after || client->saw_eof ||
         client->engine->is_draining || !x->request.keep_alive)
         x->must_close = true;
@@ -87,13 +94,14 @@ static void op_start_response(struct exchange *x)
         break;
     }
     add_connection(x);
-    stream_put(&x->client->stream, http1_write_response_head(&x->arena, response->status,
-                                                             response->reason, &response->fields));
+    stream_put(&client_of(x)->stream,
+               http1_write_response_head(&x->arena, response->status, response->reason,
+                                         &response->fields));
 }
 
 static size_t op_send_body(struct exchange *x, struct str data)
 {
-    struct stream *stream = &x->client->stream;
+    struct stream *stream = &client_of(x)->stream;
     if (x->response.body.kind == HTTP_BODY_NONE)
         return data.len;
     if (x->discard_body) { /* an error page: small, and nobody would offer the rest again */
@@ -108,7 +116,7 @@ static size_t op_send_body(struct exchange *x, struct str data)
 static void op_end_response(struct exchange *x)
 {
     if (x->is_chunked && x->response.body.kind != HTTP_BODY_NONE)
-        stream_put(&x->client->stream, HTTP1_LAST_CHUNK);
+        stream_put(&client_of(x)->stream, HTTP1_LAST_CHUNK);
     x->response_ended = true;
 }
 
@@ -119,7 +127,39 @@ static void op_abort_response(struct exchange *x)
 
 static void op_run(struct exchange *x)
 {
-    client_http1_run(x->client, false);
+    client_http1_run(client_of(x), false);
+}
+
+static bool op_has_output(const struct exchange *x)
+{
+    return stream_has_output(&client_of(x)->stream);
+}
+
+/* What was read since the last request, without what is left for the next one. */
+static struct exchange_bytes op_count(struct exchange *x)
+{
+    struct client *client = client_of(x);
+    size_t rest = x->must_close ? 0 : stream_input(&client->stream).len;
+    uint64_t consumed = client->stream.bytes_read - rest;
+    struct exchange_bytes bytes = {
+        .received = consumed - client->bytes_logged,
+        .sent = client->stream.bytes_written - client->sent_before,
+    };
+    client->bytes_logged = consumed;
+    return bytes;
+}
+
+static void op_drop(struct exchange *x, enum client_drop how)
+{
+    struct client *client = client_of(x);
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    if (how == CLIENT_DROP_RESET)
+        (void)setsockopt(client->stream.transport.fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    if (how == CLIENT_DROP_GARBAGE) {
+        stream_put(&client->stream, STR("\x16\x03\x01 this is not HTTP\r\n\r\n\xff\xfe\x01\x02"));
+        (void)stream_flush(&client->stream);
+    }
+    client_close(client);
 }
 
 static const struct client_ops HTTP1_OPS = {
@@ -130,7 +170,19 @@ static const struct client_ops HTTP1_OPS = {
     .end_response = op_end_response,
     .abort_response = op_abort_response,
     .run = op_run,
+    .has_output = op_has_output,
+    .count = op_count,
+    .drop = op_drop,
+    .start_tunnel = client_tunnel_start,
+    .end_tunnel = client_tunnel_end,
+    .extend_tunnel = client_tunnel_extend,
 };
+
+static struct client_end end_of(struct client *client)
+{
+    client->sent_before = client->stream.bytes_written;
+    return (struct client_end){&HTTP1_OPS, client, &client->connection, client->engine};
+}
 
 /* ---- the request's head ------------------------------------------------------------------- */
 
@@ -139,8 +191,7 @@ static void begin_refused(struct client *client, struct arena *arena, enum outco
 {
     client->close_after = true;
     client_set_state(client, CLIENT_EXCHANGE);
-    exchange_begin_refused(client, &HTTP1_OPS, arena, stream_partial_head(&client->stream), outcome,
-                           detail, &client->exchange);
+    exchange_begin_refused(end_of(client), arena, outcome, detail, &client->exchange);
 }
 
 /* RFC 9110 section 15.5.15: a head that is too long because its target is, is told so. */
@@ -166,7 +217,7 @@ static bool take_request(struct client *client)
     switch (stream_take_head(&client->stream, limits(client)->header_bytes, &arena, &head)) {
     case STREAM_HEAD_READY:
         client_set_state(client, CLIENT_EXCHANGE);
-        exchange_begin(client, &HTTP1_OPS, &arena, head, &client->exchange);
+        exchange_begin(end_of(client), &arena, head, &client->exchange);
         http1_body_init(&client->body, client->exchange->request.body, limits(client)->body_bytes);
         if (client->exchange->awaits_certificate)
             late_certificate_begin(client);
@@ -328,7 +379,7 @@ static void run_once(struct client *client)
     switch (client->state) {
     case CLIENT_IDLE:
     case CLIENT_READ_HEAD:
-        if (client->is_plain_on_https && !clear_text_goes_on(client))
+        if (client->connection.is_plain_on_https && !clear_text_goes_on(client))
             break;
         if (take_request(client))
             client->must_run = true;
@@ -405,7 +456,7 @@ static void arm_exchange_deadline(struct client *client)
 /* The answer takes the session's ticket along; nobody waits for an answer here. */
 static void send_session(struct client *client)
 {
-    if (client->state != CLIENT_EXCHANGE && client_is_tls(client))
+    if (client->state != CLIENT_EXCHANGE && connection_is_tls(&client->connection))
         tls_transport_send_session(&client->stream.transport);
 }
 
@@ -449,7 +500,7 @@ void client_http1_run(struct client *client, bool can_read)
     } while (!is_over(client) && (client->must_run || has_more));
     client->is_running = false;
     if (client->state == CLIENT_TUNNEL) {
-        tunnel_run(client, false, false);
+        client->tunnel_run(client->exchange, false);
     } else if (!is_over(client)) {
         send_session(client);
         update_interest(client);

@@ -6,7 +6,6 @@
 #include <jansson.h>
 #include <openssl/evp.h>
 
-#include "core/client.h"
 #include "core/echo_rehearsal.h"
 #include "core/exchange.h"
 

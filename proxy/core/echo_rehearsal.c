@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/echo_rehearsal.h"
 
-#include <sys/socket.h>
-
 #include "config/config_scalar.h"
-#include "core/client.h"
 #include "core/echo_websocket.h"
 #include "core/exchange.h"
 #include "http/http1_write.h"
@@ -163,7 +160,7 @@ static void due_piece(struct rehearsal *rehearsal)
         piece = arena_printf(&x->arena, "id: %llu\ndata: event %llu\n\n",
                              (unsigned long long)rehearsal->number,
                              (unsigned long long)rehearsal->number);
-    if (!stream_has_output(&x->client->stream)) {
+    if (!x->client_ops->has_output(x)) {
         (void)exchange_response_body(x, piece);
         rehearsal->number++;
         rehearsal->left -= rehearsal->left != UINT64_MAX;
@@ -183,23 +180,17 @@ static void begin_soon(struct rehearsal *rehearsal)
 
 static void due_close(struct rehearsal *rehearsal)
 {
-    client_close(rehearsal->x->client);
+    rehearsal->x->client_ops->drop(rehearsal->x, CLIENT_DROP_CLOSE);
 }
 
 static void due_reset(struct rehearsal *rehearsal)
 {
-    const struct linger now = {.l_onoff = 1, .l_linger = 0};
-    int fd = rehearsal->x->client->stream.transport.fd;
-    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    client_close(rehearsal->x->client);
+    rehearsal->x->client_ops->drop(rehearsal->x, CLIENT_DROP_RESET);
 }
 
 static void due_garbage(struct rehearsal *rehearsal)
 {
-    struct client *client = rehearsal->x->client;
-    stream_put(&client->stream, STR("\x16\x03\x01 this is not HTTP\r\n\r\n\xff\xfe\x01\x02"));
-    (void)stream_flush(&client->stream);
-    client_close(client);
+    rehearsal->x->client_ops->drop(rehearsal->x, CLIENT_DROP_GARBAGE);
 }
 
 static void begin_websocket(struct rehearsal *rehearsal)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/echo_websocket.h"
 
-#include "core/client.h"
 #include "core/exchange.h"
-#include "core/linger.h"
 #include "core/snapshot.h"
+#include "core/stream.h"
 #include "core/tunnel_upgrade.h"
-#include "core/upstream.h"
 #include "http/http1_write.h"
 
 #define READS_PER_TURN 4
@@ -16,7 +14,8 @@
 #define PONG           0x0A
 #define CONTROL_MOST   125
 
-struct echo_websocket { /* in the exchange's arena */
+struct echo_websocket {    /* in the exchange's arena */
+    struct stream *stream; /* the client's */
     unsigned char mask[4];
     uint64_t left; /* of the payload of the current frame */
     size_t mask_at;
@@ -38,23 +37,6 @@ static const struct upstream_ops WEBSOCKET_OPS = {
     .resume = upstream_does_nothing,
     .cancel = op_cancel,
 };
-
-void echo_websocket_begin(struct exchange *x)
-{
-    char accept[TUNNEL_ACCEPT_SIZE];
-    struct http_fields fields = {0};
-    tunnel_upgrade_accept(x->upgrade_key, accept);
-    http_fields_add(&fields, &x->arena, STR("Connection"), STR("Upgrade"));
-    http_fields_add(&fields, &x->arena, STR("Upgrade"), TUNNEL_PROTOCOL);
-    http_fields_add(&fields, &x->arena, STR("Sec-WebSocket-Accept"), str_of(accept));
-    x->upstream = arena_calloc(&x->arena, 1, sizeof(struct echo_websocket));
-    x->upstream_ops = &WEBSOCKET_OPS;
-    x->response.status = 101;
-    x->response_started = true;
-    stream_put(&x->client->stream,
-               http1_write_response_head(&x->arena, 101, STR("Switching Protocols"), &fields));
-    client_set_state(x->client, CLIENT_TUNNEL);
-}
 
 /* Bytes of the head of a frame that starts with these two; RFC 6455 section 5.2. */
 static size_t head_len(const unsigned char *bytes)
@@ -141,12 +123,6 @@ static bool echo_frames(struct echo_websocket *socket, struct stream *stream)
     return true;
 }
 
-static void end(struct client *client)
-{
-    exchange_finish(client->exchange, false);
-    linger_begin(client);
-}
-
 /* What was read, as far as the client takes the echo; false at the end of the connection. */
 static bool echo_input(struct echo_websocket *socket, struct stream *stream)
 {
@@ -161,9 +137,9 @@ static bool echo_input(struct echo_websocket *socket, struct stream *stream)
 }
 
 /* The same with what the socket brings; every way out leaves something to wait for. */
-static bool run_turn(struct client *client, struct echo_websocket *socket, bool can_read)
+static bool run_turn(struct echo_websocket *socket, bool can_read)
 {
-    struct stream *stream = &client->stream;
+    struct stream *stream = socket->stream;
     for (int reads = 0; echo_input(socket, stream); reads++) {
         if (socket->has_said_close || stream_has_output(stream) || !can_read ||
             reads == READS_PER_TURN)
@@ -176,22 +152,41 @@ static bool run_turn(struct client *client, struct echo_websocket *socket, bool 
     return false;
 }
 
-void echo_websocket_run(struct client *client, bool can_read)
+static void run(struct exchange *x, bool can_read)
 {
-    struct echo_websocket *socket = client->exchange->upstream;
-    struct stream *stream = &client->stream;
-    if (!run_turn(client, socket, can_read)) {
-        end(client);
+    struct echo_websocket *socket = x->upstream;
+    struct stream *stream = socket->stream;
+    if (!run_turn(socket, can_read)) {
+        x->client_ops->end_tunnel(x, TUNNEL_END);
         return;
     }
     bool has_output = stream_has_output(stream);
     if (socket->has_said_close && !has_output) {
-        end(client);
+        x->client_ops->end_tunnel(x, TUNNEL_END);
         return;
     }
     if (stream_progress(stream) != socket->moved)
-        deadline_set(&client->deadline, client->engine->snapshot->config->timeouts.tunnel);
+        x->client_ops->extend_tunnel(x, x->engine->snapshot->config->timeouts.tunnel);
     socket->moved = stream_progress(stream);
     stream_release_input(stream);
     transport_want(&stream->transport, !has_output, has_output);
+}
+
+void echo_websocket_begin(struct exchange *x)
+{
+    char accept[TUNNEL_ACCEPT_SIZE];
+    struct http_fields fields = {0};
+    tunnel_upgrade_accept(x->upgrade_key, accept);
+    http_fields_add(&fields, &x->arena, STR("Connection"), STR("Upgrade"));
+    http_fields_add(&fields, &x->arena, STR("Upgrade"), TUNNEL_PROTOCOL);
+    http_fields_add(&fields, &x->arena, STR("Sec-WebSocket-Accept"), str_of(accept));
+    struct echo_websocket *socket = arena_calloc(&x->arena, 1, sizeof *socket);
+    bool has_ended; /* seen again when it is read from */
+    x->upstream = socket;
+    x->upstream_ops = &WEBSOCKET_OPS;
+    x->response.status = 101;
+    x->response_started = true;
+    socket->stream = x->client_ops->start_tunnel(
+        x, http1_write_response_head(&x->arena, 101, STR("Switching Protocols"), &fields), run,
+        &has_ended);
 }

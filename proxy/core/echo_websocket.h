@@ -7,14 +7,9 @@
 #ifndef PROXY_CORE_ECHO_WEBSOCKET_H
 #define PROXY_CORE_ECHO_WEBSOCKET_H
 
-#include <stdbool.h>
-
-struct client;
 struct exchange;
 
-/* Answers an upgrade with 101; the client becomes a CLIENT_TUNNEL without a `tunnel`. */
+/* Answers an upgrade with 101 and goes on with frames, until the client's connection ends. */
 void echo_websocket_begin(struct exchange *x);
-/* In place of tunnel_run() for such a client. May close it. */
-void echo_websocket_run(struct client *client, bool can_read);
 
 #endif

@@ -9,16 +9,20 @@
 #include <openssl/rand.h>
 #include <utlist.h>
 
+#include "auth/cert_table.h"
 #include "auth/verdict_cache.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/client.h"
 #include "core/engine_internal.h"
+#include "core/identity_headers.h"
 #include "core/refusal_log.h"
 #include "core/rest.h"
 #include "core/upstream.h"
 #include "core/upstream_resolver.h"
+#include "tls/tls_hooks.h"
+#include "tls/tls_intern.h"
 
 static struct timeval interval(uint64_t ms)
 {
@@ -160,6 +164,48 @@ static void second_passed(evutil_socket_t fd, short what, void *arg)
              (unsigned long long)(clock_monotonic_ms() - begin_ms));
 }
 
+/* ---- what is remembered of clients --------------------------------------------------------- */
+
+/* Sets of identity headers remembered, 1 to 2 KiB each with one certificate in it. */
+#define KNOWN_RENDERINGS 1024
+
+static X509 *find_der(void *arg, const unsigned char *der, size_t len)
+{
+    return cert_table_find_der(arg, der, len);
+}
+
+static X509 *find_sha256(void *arg, const unsigned char sha256[32])
+{
+    return cert_table_find_sha256(arg, sha256);
+}
+
+static const unsigned char *find_encoding(void *arg, const X509 *x509, size_t *ret_len)
+{
+    return cert_table_find_encoding(arg, x509, ret_len);
+}
+
+static void remember_certificates(struct engine *engine)
+{
+    const struct config_performance *performance = &engine->snapshot->config->performance;
+    bool is_wanted = performance->intern_certificates && performance->certificate_table > 0;
+    engine->certs = cert_table_new((size_t)performance->certificate_table);
+    engine->intern = (struct tls_intern_table){find_der, find_sha256, find_encoding, engine->certs};
+    engine->renderings = identity_renderings_new(KNOWN_RENDERINGS);
+    bool is_effective = tls_hooks_test().intern;
+    tls_intern_use(&engine->intern, is_wanted && is_effective);
+    if (is_wanted && !is_effective)
+        log_notice("tls.intern", "effective=no reason=\"" TLS_HOOKS_BOUND_ELSEWHERE "\"");
+}
+
+static void forget_certificates(struct engine *engine)
+{
+    tls_intern_use(NULL, false);
+    identity_renderings_free(engine->renderings);
+    cert_table_free(engine->certs);
+}
+
+/* ---- beginning and end -------------------------------------------------------------------- */
+
 static void init_listeners(struct engine *engine, const struct engine_options *options)
 {
     const struct snapshot *snapshot = options->snapshot;
@@ -190,7 +236,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->buffers.bulk_max = (size_t)performance->bulk_buffers;
     spool_init(&engine->spool, options->spool_fd > 0 ? options->spool_fd : -1);
     engine->verdicts = verdict_cache_new((size_t)performance->verdict_cache);
-    identity_start(engine);
+    remember_certificates(engine);
     engine->access_log =
         access_log_new(options->access_log_fd, snapshot->access_fields, log->access_crlf);
     access_log_set_format(engine->access_log, log->access_format);
@@ -286,7 +332,7 @@ void engine_free(struct engine *engine)
     free(engine->groups);
     access_log_free(engine->access_log);
     refusal_log_free(engine->refusals);
-    identity_stop(engine);
+    forget_certificates(engine);
     crowd_clear(engine);
     verdict_cache_free(engine->verdicts);
     buf_pool_clear(&engine->buffers);

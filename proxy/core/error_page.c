@@ -2,7 +2,7 @@
 #include "core/error_page.h"
 
 #include "base/clock.h"
-#include "core/client.h"
+#include "core/connection.h"
 #include "core/error_page_files.h"
 #include "core/error_page_text.h"
 #include "core/exchange.h"
@@ -18,9 +18,9 @@ static const struct snapshot_site *site_of(const struct exchange *x)
 {
     if (x->site != NULL)
         return x->site;
-    if (x->client->tls_site != NULL)
-        return x->client->tls_site;
-    return route_site(x->client->listener->binding, (struct str){NULL, 0});
+    if (x->connection->tls_site != NULL)
+        return x->connection->tls_site;
+    return route_site(x->connection->listener->binding, (struct str){NULL, 0});
 }
 
 static const struct config_errors *settings_of(const struct exchange *x)
@@ -90,16 +90,18 @@ static struct str requested_url(struct exchange *x)
         target.len = 2048;
     if (x->uri.form != URI_ORIGIN || x->request.host.len == 0)
         return target;
-    return arena_printf(&x->arena, "%s://%.*s%.*s", client_is_tls(x->client) ? "https" : "http",
+    return arena_printf(&x->arena, "%s://%.*s%.*s",
+                        connection_is_tls(x->connection) ? "https" : "http",
                         STR_ARG(x->request.host), STR_ARG(target));
 }
 
 static void add_connection_rows(struct error_page_facts *facts, struct exchange *x)
 {
     char peer[ADDR_TEXT_SIZE];
-    const struct transport *transport = &x->client->stream.transport;
-    add_row(facts, "Client", arena_copy(&x->arena, str_of(addr_format(&x->client->peer, peer))));
-    if (client_is_tls(x->client))
+    const struct transport *transport = x->connection->transport;
+    add_row(facts, "Client",
+            arena_copy(&x->arena, str_of(addr_format(&x->connection->peer, peer))));
+    if (connection_is_tls(x->connection))
         add_row(facts, "Encryption",
                 arena_printf(&x->arena, "%s, %s", tls_transport_version(transport),
                              tls_transport_cipher(transport)));
@@ -225,7 +227,7 @@ static bool is_detailed(const struct exchange *x, const struct config_errors *se
 {
     switch (settings->mode) {
     case ERRORS_DETAILED_LOCAL_ONLY:
-        return client_is_local(x->client);
+        return connection_is_local(x->connection);
     case ERRORS_CUSTOM:
         return false;
     case ERRORS_DETAILED:

@@ -8,13 +8,12 @@
 #include "base/clock.h"
 #include "core/access.h"
 #include "core/body_buffer.h"
-#include "core/client.h"
+#include "core/connection.h"
 #include "core/cors.h"
 #include "core/error_page.h"
 #include "core/forwarded_cert.h"
 #include "core/header_edit.h"
 #include "core/headers.h"
-#include "core/late_certificate.h"
 #include "core/place_guard.h"
 #include "core/redirect.h"
 #include "core/refusal_log.h"
@@ -33,17 +32,16 @@ static const struct config_limits *limits(const struct exchange *x)
 
 /* ---- beginning ---------------------------------------------------------------------------- */
 
-static struct exchange *exchange_new(struct client *client, const struct client_ops *ops,
-                                     struct arena *arena)
+static struct exchange *exchange_new(struct client_end end, struct arena *arena)
 {
     struct exchange *x = arena_calloc(arena, 1, sizeof *x);
     x->arena = *arena;
-    x->engine = client->engine;
-    x->client = client;
-    x->client_ops = ops;
+    x->engine = end.engine;
+    x->connection = end.connection;
+    x->client_ops = end.ops;
+    x->client = end.client;
     x->started_ms = clock_monotonic_ms();
     x->started_wall_s = clock_wall_s();
-    x->bytes_written_before = client->stream.bytes_written;
     engine_request_id(x->engine, x->id);
     return x;
 }
@@ -76,7 +74,7 @@ static void refuse_and_close(struct exchange *x, enum outcome outcome, const cha
  * know. */
 static void refuse_unread(struct exchange *x, enum outcome outcome, const char *detail)
 {
-    if (x->client->is_plain_on_https && outcome != OUTCOME_REQUEST_TIMEOUT)
+    if (x->connection->is_plain_on_https && outcome != OUTCOME_REQUEST_TIMEOUT)
         refuse_and_close(x, OUTCOME_HTTP_ON_HTTPS, NULL);
     else
         refuse_and_close(x, outcome, detail);
@@ -122,14 +120,14 @@ static bool same_policy(const struct snapshot_site *a, const struct snapshot_sit
 
 static bool find_place(struct exchange *x)
 {
-    const struct client *client = x->client;
-    x->site = route_site(client->listener->binding, x->host);
+    const struct connection *connection = x->connection;
+    x->site = route_site(connection->listener->binding, x->host);
     if (x->site == NULL) {
         exchange_refuse(x, OUTCOME_UNKNOWN_HOST);
         return false;
     }
     /* RFC 9110 section 7.4: a connection made under one policy says nothing under another. */
-    if (client->tls_site != NULL && !same_policy(client->tls_site, x->site)) {
+    if (connection->tls_site != NULL && !same_policy(connection->tls_site, x->site)) {
         x->place = &x->site->places[0];
         exchange_refuse(x, OUTCOME_MISDIRECTED);
         return false;
@@ -144,12 +142,12 @@ static bool find_place(struct exchange *x)
 
 const struct identity *exchange_identity(const struct exchange *x)
 {
-    return x->is_forwarded ? &x->forwarded : &x->client->identity;
+    return x->is_forwarded ? &x->forwarded : &x->connection->identity;
 }
 
 struct fix_facts exchange_fix_facts(struct exchange *x, enum outcome outcome)
 {
-    struct identity *identity = x->is_forwarded ? &x->forwarded : &x->client->identity;
+    struct identity *identity = x->is_forwarded ? &x->forwarded : &x->connection->identity;
     const struct cert *leaf =
         x->shows_certificate && identity_has_certificate(identity) ? identity->presented[0] : NULL;
     const struct authorize_facts nobody = {.leaf = leaf};
@@ -171,7 +169,7 @@ static bool read_forwarded(struct exchange *x)
     enum config_forwarded_cert form = config->trusted_proxies.client_certificate;
     struct forwarded_cert found = {0};
     const char *reason = NULL;
-    if (!x->client->is_behind_proxy || form == FORWARDED_CERT_NONE ||
+    if (!x->connection->is_behind_proxy || form == FORWARDED_CERT_NONE ||
         x->place->config->client_certificate == CLIENT_CERT_IGNORE)
         return true;
     x->is_forwarded = true;
@@ -198,7 +196,7 @@ static enum outcome judge(void *arg)
             cert_table_add(x->engine->certs, forwarded->presented[i]);
         return forwarded->verdict->outcome;
     }
-    return identity_judge(x->client, x->site, clock_wall_s());
+    return connection_judge(x->connection, x->site, clock_wall_s());
 }
 
 enum preflight_step { PREFLIGHT_ORDINARY, PREFLIGHT_GOES_ON, PREFLIGHT_ANSWERED };
@@ -227,20 +225,19 @@ static enum preflight_step try_preflight(struct exchange *x, struct access_facts
 
 static bool is_allowed(struct exchange *x)
 {
-    struct client *client = x->client;
-    bool is_tls = client_is_tls(client);
+    bool is_tls = connection_is_tls(x->connection);
     if (!read_forwarded(x))
         return false;
-    struct identity *identity = x->is_forwarded ? &x->forwarded : &client->identity;
+    struct identity *identity = x->is_forwarded ? &x->forwarded : &x->connection->identity;
     struct access_facts facts = {
         .site = x->site,
         .access = x->place->config,
         .authorize = x->place->authorize,
         .is_tls = is_tls,
-        .cipher_bits = is_tls ? tls_transport_cipher_bits(&client->stream.transport) : 0,
+        .cipher_bits = is_tls ? tls_transport_cipher_bits(x->connection->transport) : 0,
         .leaf = identity_has_certificate(identity) ? identity->presented[0] : NULL,
         .mapped = &identity->mapped,
-        .may_ask = !x->is_forwarded && late_certificate_is_open(client),
+        .may_ask = !x->is_forwarded && connection_may_ask(x->connection),
         .judge = judge,
         .judge_arg = x,
     };
@@ -288,10 +285,10 @@ void exchange_authorize(struct exchange *x)
         upstream_start(x);
 }
 
-void exchange_begin(struct client *client, const struct client_ops *ops, struct arena *arena,
-                    struct str head, struct exchange **ret_exchange)
+void exchange_begin(struct client_end end, struct arena *arena, struct str head,
+                    struct exchange **ret_exchange)
 {
-    struct exchange *x = exchange_new(client, ops, arena);
+    struct exchange *x = exchange_new(end, arena);
     *ret_exchange = x;
     struct http1_limits head_limits = {.target_bytes = limits(x)->target_bytes,
                                        .field_count = limits(x)->header_count};
@@ -303,7 +300,7 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
         return;
     }
     x->request = request;
-    if (client->is_plain_on_https) {
+    if (x->connection->is_plain_on_https) {
         refuse_and_close(x, OUTCOME_HTTP_ON_HTTPS, NULL);
         return;
     }
@@ -324,12 +321,10 @@ void exchange_begin(struct client *client, const struct client_ops *ops, struct 
     exchange_authorize(x);
 }
 
-void exchange_begin_refused(struct client *client, const struct client_ops *ops,
-                            struct arena *arena, struct str partial_head, enum outcome outcome,
+void exchange_begin_refused(struct client_end end, struct arena *arena, enum outcome outcome,
                             const char *detail, struct exchange **ret_exchange)
 {
-    (void)partial_head;
-    struct exchange *x = exchange_new(client, ops, arena);
+    struct exchange *x = exchange_new(end, arena);
     *ret_exchange = x;
     refuse_unread(x, outcome, detail);
 }
@@ -338,10 +333,12 @@ void exchange_begin_refused(struct client *client, const struct client_ops *ops,
 
 size_t exchange_request_body(struct exchange *x, struct str data)
 {
+    x->request_blocked = data.len > 0;
     if (x->upstream_ops == NULL || !x->upstream_is_ready)
         return 0;
     size_t taken = x->upstream_ops->send_body(x, data);
     x->request_body_sent += taken;
+    x->request_blocked = taken < data.len;
     x->upstream_needs_flush = x->upstream_needs_flush || taken > 0;
     return taken;
 }
@@ -459,8 +456,8 @@ void exchange_answer(struct exchange *x, struct str body)
 {
     x->discard_body = true;
     if (x->place != NULL)
-        header_edit_response(&x->place->config->response_headers, true, client_is_tls(x->client),
-                             &x->arena, &x->response.fields);
+        header_edit_response(&x->place->config->response_headers, true,
+                             connection_is_tls(x->connection), &x->arena, &x->response.fields);
     x->client_ops->start_response(x);
     (void)x->client_ops->send_body(x, body);
     x->client_ops->end_response(x);
@@ -484,25 +481,14 @@ static struct str field_value(const struct exchange *x, struct str name)
 #define WIN32_NETNAME_DELETED 64
 #define WIN32_ACCESS_DENIED   5
 
-/* What was read since the last request, without what is left for the next one. */
-static uint64_t take_bytes_received(const struct exchange *x)
-{
-    struct client *client = x->client;
-    size_t rest = x->must_close ? 0 : stream_input(&client->stream).len;
-    uint64_t consumed = client->stream.bytes_read - rest;
-    uint64_t received = consumed - client->bytes_logged;
-    client->bytes_logged = consumed;
-    return received;
-}
-
-static void write_access_log(const struct exchange *x, bool client_is_gone)
+static void write_access_log(struct exchange *x, bool client_is_gone)
 {
     /* Counted even when nobody reads it: the log may be opened while the connection lasts. */
-    uint64_t bytes_received = take_bytes_received(x);
+    struct exchange_bytes bytes = x->client_ops->count(x);
     if (!access_log_is_on(x->engine->access_log))
         return;
     const struct outcome_info *info = outcome_info(x->outcome);
-    struct client *client = x->client;
+    const struct connection *connection = x->connection;
     int64_t wall_ms = clock_wall_ms();
     char client_ip[ADDR_TEXT_SIZE];
     char server_ip[ADDR_TEXT_SIZE];
@@ -514,17 +500,17 @@ static void write_access_log(const struct exchange *x, bool client_is_gone)
         .computer = str_of(x->engine->computer),
         .request_id = str_of(x->id),
         .reason = str_of(info->reason),
-        .tls_version = client_is_tls(client)
-                           ? str_of(tls_transport_version(&client->stream.transport))
+        .tls_version = connection_is_tls(connection)
+                           ? str_of(tls_transport_version(connection->transport))
                            : (struct str){NULL, 0},
         .site = str_of(x->site == NULL ? NULL : x->site->config->name),
-        .server_ip = str_of(addr_format_host(&client->local, server_ip)),
-        .server_port = addr_port(&client->local),
+        .server_ip = str_of(addr_format_host(&connection->local, server_ip)),
+        .server_port = addr_port(&connection->local),
         .method = x->request.method,
         .uri_stem = str_make(target.ptr, query),
         .uri_query = query < target.len ? str_skip(target, query + 1) : (struct str){NULL, 0},
         .user = str_of(x->user),
-        .client_ip = str_of(addr_format_host(&client->peer, client_ip)),
+        .client_ip = str_of(addr_format_host(&connection->peer, client_ip)),
         .user_agent = field_value(x, STR("User-Agent")),
         .cookie = field_value(x, STR("Cookie")),
         .referer = field_value(x, STR("Referer")),
@@ -536,8 +522,8 @@ static void write_access_log(const struct exchange *x, bool client_is_gone)
                 ? 0
                 : info->substatus,
         .win32 = info->win32,
-        .bytes_sent = client->stream.bytes_written - x->bytes_written_before,
-        .bytes_received = bytes_received,
+        .bytes_sent = bytes.sent,
+        .bytes_received = bytes.received,
         .time_taken_ms = clock_monotonic_ms() - x->started_ms,
     };
     if (client_is_gone && (record.win32 == 0 || record.win32 == WIN32_ACCESS_DENIED))

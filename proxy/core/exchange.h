@@ -23,14 +23,33 @@
 #include "http/uri.h"
 
 struct body_buffer;
-struct client;
+struct connection;
 struct exchange;
 struct snapshot_access;
 struct snapshot_site;
 struct tunnel;
 struct snapshot_server;
+struct stream;
 struct upstream_group;
 struct upstream_pause;
+
+/* Bytes of the client's connection that belong to one exchange. */
+struct exchange_bytes {
+    uint64_t received;
+    uint64_t sent;
+};
+
+/* How the echo upstream lets a client down, for rehearsals. */
+enum client_drop { CLIENT_DROP_CLOSE, CLIENT_DROP_RESET, CLIENT_DROP_GARBAGE };
+
+enum tunnel_end {
+    TUNNEL_END,        /* orderly: what was sent last can still be read */
+    TUNNEL_BOTH_ENDED, /* ... and the client has closed its side too */
+    TUNNEL_CUT_OFF,    /* something is missing, and the client must notice */
+    TUNNEL_BROKEN,     /* the client's connection is */
+};
+/* The client's stream can be read from, or may take more. May free the exchange. */
+typedef void (*tunnel_run_cb)(struct exchange *x, bool can_read);
 
 /* The client's protocol. */
 struct client_ops {
@@ -47,6 +66,20 @@ struct client_ops {
     /* The upstream side's turn is over: send what is queued, read request body if it can be taken
      * now. May finish and free the exchange, so it is the last thing a turn does. */
     void (*run)(struct exchange *x);
+    /* Something of the response waits to be sent. */
+    bool (*has_output)(const struct exchange *x);
+    /* Called once, at the end. */
+    struct exchange_bytes (*count)(struct exchange *x);
+    /* Ends the connection, or what stands for it, at once; frees the exchange. */
+    void (*drop)(struct exchange *x, enum client_drop how);
+    /* After this head the connection is bytes, which `run` alone reads and writes. Returns the
+     * stream; *ret_has_ended: the client sends no more. NULL: the protocol has no such thing. */
+    struct stream *(*start_tunnel)(struct exchange *x, struct str head, tunnel_run_cb run,
+                                   bool *ret_has_ended);
+    /* It lives that long from now on, in milliseconds. */
+    void (*extend_tunnel)(struct exchange *x, uint64_t ms);
+    /* Finishes the exchange and ends the connection. */
+    void (*end_tunnel)(struct exchange *x, enum tunnel_end how);
 };
 
 /* The upstream's protocol. These may call back into the exchange, never into client_ops.run while
@@ -72,8 +105,9 @@ struct read_ahead { /* of a request's body, while a certificate is asked for */
 struct exchange {
     struct arena arena;
     struct engine *engine;
-    struct client *client;
+    struct connection *connection; /* the client's; facts to read */
     const struct client_ops *client_ops;
+    void *client;                            /* that side's own state */
     const struct upstream_ops *upstream_ops; /* NULL: no upstream has it */
     void *upstream;                          /* that side's own state */
 
@@ -115,6 +149,7 @@ struct exchange {
 
     struct http_response response; /* as the client gets it */
     bool is_chunked;               /* the response towards the client */
+    bool request_blocked;          /* the upstream side took less than was offered */
     bool response_blocked;         /* the client side took less than was offered */
     bool response_started;
     bool response_ended; /* all of it was handed to the client side */
@@ -129,18 +164,24 @@ struct exchange {
         *detail; /* static: what was wrong, where the outcome alone says too little; or NULL */
     uint64_t started_ms;
     int64_t started_wall_s;
-    uint64_t bytes_written_before; /* of the connection */
     char id[ENGINE_REQUEST_ID_SIZE];
+};
+
+/* Who asks: the client side of an exchange that is to begin. */
+struct client_end {
+    const struct client_ops *ops;
+    void *client; /* that side's own state */
+    struct connection *connection;
+    struct engine *engine;
 };
 
 /* A request head was read: parses, routes, judges and either forwards or refuses it. Calls back
  * into the client's ops, also before it returns. head is a copy in *arena, which the exchange takes
  * over. ret_exchange is set before anything is called. */
-void exchange_begin(struct client *client, const struct client_ops *ops, struct arena *arena,
-                    struct str head, struct exchange **ret_exchange);
+void exchange_begin(struct client_end end, struct arena *arena, struct str head,
+                    struct exchange **ret_exchange);
 /* A head that cannot be read: answers it. */
-void exchange_begin_refused(struct client *client, const struct client_ops *ops,
-                            struct arena *arena, struct str partial_head, enum outcome outcome,
+void exchange_begin_refused(struct client_end end, struct arena *arena, enum outcome outcome,
                             const char *detail, struct exchange **ret_exchange);
 
 /* The certificate that was awaited is there, or known not to come: decides, and goes on. */

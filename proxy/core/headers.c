@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/headers.h"
 
-#include "core/client.h"
+#include "core/connection.h"
 #include "core/exchange.h"
 #include "core/header_edit.h"
 #include "core/identity_headers.h"
@@ -118,9 +118,8 @@ static struct str via_value(struct exchange *x)
 
 static struct identity_facts identity_of(struct exchange *x, const char *client_ip)
 {
-    const struct client *client = x->client;
-    bool is_tls = client_is_tls(client);
-    const struct transport *transport = &client->stream.transport;
+    bool is_tls = connection_is_tls(x->connection);
+    const struct transport *transport = x->connection->transport;
     return (struct identity_facts){
         .forward = &x->place->config->forward,
         .leaf = x->shows_certificate ? exchange_identity(x)->presented[0] : NULL,
@@ -144,13 +143,13 @@ static const struct verdict *shown_path(struct exchange *x)
         x->place->shows_chain || (x->place->config->forward.identity & IDENTITY_WITH_CHAIN) != 0;
     if (!x->shows_certificate || !is_shown)
         return NULL;
-    return x->is_forwarded ? x->forwarded.verdict : identity_path(x->client);
+    return x->is_forwarded ? x->forwarded.verdict : connection_path(x->connection);
 }
 
 static void add_identity(struct exchange *x, struct identity_facts facts,
                          struct http_fields *fields)
 {
-    struct identity_cache *told = &x->client->told;
+    struct identity_cache *told = &x->connection->told;
     struct identity_renderings *all = x->engine->renderings;
     const struct verdict *verdict = shown_path(x);
     const struct http_fields *known =
@@ -175,12 +174,12 @@ static struct str forwarded_for(struct exchange *x, const char *client_ip)
     char text[ADDR_TEXT_SIZE];
     if ((x->place->config->forward.identity & IDENTITY_IIS_ARR) == 0)
         return str_of(client_ip);
-    return arena_copy(&x->arena, str_of(addr_format(&x->client->peer, text)));
+    return arena_copy(&x->arena, str_of(addr_format(&x->connection->peer, text)));
 }
 
 static bool believes_forwarded(const struct exchange *x)
 {
-    return x->client->is_behind_proxy && x->engine->snapshot->config->trusted_proxies.forwarded;
+    return x->connection->is_behind_proxy && x->engine->snapshot->config->trusted_proxies.forwarded;
 }
 
 /* What a trusted proxy says, when it says it once. */
@@ -215,7 +214,7 @@ static struct str forwarded_list(struct exchange *x, const char *client_ip)
 
 static void add_forwarded(struct exchange *x, const char *client_ip, struct http_fields *fields)
 {
-    struct str scheme = client_is_tls(x->client) ? STR("https") : STR("http");
+    struct str scheme = connection_is_tls(x->connection) ? STR("https") : STR("http");
     struct str told = told_by_proxy(x, STR("X-Forwarded-Proto"));
     if (str_equal_icase(told, STR("http")) || str_equal_icase(told, STR("https")))
         scheme = told;
@@ -266,7 +265,8 @@ void headers_for_upstream(struct exchange *x, struct str upstream_host)
     add_framing(x, fields);
     add_upgrade(x, fields);
     char text[ADDR_TEXT_SIZE];
-    struct str client_ip = arena_copy(&x->arena, str_of(addr_format_host(&x->client->peer, text)));
+    struct str client_ip =
+        arena_copy(&x->arena, str_of(addr_format_host(&x->connection->peer, text)));
     add_forwarded(x, client_ip.ptr, fields);
     if (x->place->config->forward.via)
         http_fields_add(fields, &x->arena, STR("Via"), via_value(x));
@@ -299,8 +299,8 @@ void headers_for_client(struct exchange *x, const struct http_response *response
     if (!keeps_length)
         (void)http_fields_remove(&x->response.fields, STR("Content-Length"));
     redirect_map(x);
-    header_edit_response(&x->place->config->response_headers, false, client_is_tls(x->client),
-                         &x->arena, &x->response.fields);
+    header_edit_response(&x->place->config->response_headers, false,
+                         connection_is_tls(x->connection), &x->arena, &x->response.fields);
     /* RFC 9110 section 6.6.1: a message without a date gets the time it was received. */
     if (http_fields_find(&x->response.fields, STR("Date")) == NULL)
         http_fields_add(&x->response.fields, &x->arena, STR("Date"),

@@ -18,12 +18,9 @@
 #include "base/arena.h"
 #include "http/outcome.h"
 
-struct client;
 struct remedy;
-struct engine;
 struct tls_certificate;
 struct snapshot_site;
-struct tls_session_facts;
 
 struct identity {            /* start from {0} */
     struct cert **presented; /* leaf first; owned references; NULL: no certificate */
@@ -38,28 +35,21 @@ struct identity {            /* start from {0} */
     struct cert_map_memo mapped; /* of the leaf */
 };
 
-/* The certificates an engine remembers, and the TLS layer's way to them; once each. */
-void identity_start(struct engine *engine);
-void identity_stop(struct engine *engine);
-/* Takes the certificates from the finished handshake. */
-void identity_from_handshake(struct client *client);
+/* What backends are told of it, rendered (identity_headers_cache.c). What it points to is the same
+ * for the connection's whole life. Start from {0}. */
+struct identity_cache {
+    struct identity_rendering **entries; /* owned; references */
+    size_t count;
+};
+
 void identity_clear(struct identity *identity);
 static inline bool identity_has_certificate(const struct identity *identity)
 {
     return identity->presented_count > 0;
 }
-/* The verdict at this time (seconds since 1970) for a request to this site, which has the policy of
- * the handshake's but may have CRLs of its own; reached again when it is due or when the CRLs are
- * others. Call only with a certificate. */
-enum outcome identity_judge(struct client *client, const struct snapshot_site *site, int64_t now);
 /* What would make a refused identity trusted at this site; NULL when the certificate is not at
  * fault. Found once for a verdict; lives as long as that. */
 const struct remedy *identity_remedy(struct identity *identity, const struct snapshot_site *site);
-/* What a session of this connection may carry; false when it must not be resumable. */
-bool identity_session_facts(struct client *client, struct tls_session_facts *ret_facts);
-/* The verdict whose path is the validated chain, for forwarding that: after a resumption it is
- * reached again. NULL without a certificate, or when there is no good path. */
-const struct verdict *identity_path(struct client *client);
 /* The certificate that the validated chain ends in; NULL without one, or when it is the leaf. */
 const struct cert *identity_anchor(const struct verdict *verdict);
 /* The chain above the leaf for forwarding, issuer first, in the arena: the validated path, without

@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/str.h"
 #include "config/config.h"
+#include "core/identity.h"
 #include "http/message.h"
 
 /* Names a client must never get through to a backend: those of every preset and of every
@@ -71,12 +72,6 @@ struct identity_renderings *identity_renderings_new(size_t max);
 /* NULL is allowed; what connections hold lives on. */
 void identity_renderings_free(struct identity_renderings *all);
 
-/* Those that one connection uses; what it points to is the same for its whole life. Start from
- * {0}. */
-struct identity_cache {
-    struct identity_rendering **entries; /* owned; references */
-    size_t count;
-};
 /* NULL: not known yet. The fields live until identity_cache_clear(). */
 const struct http_fields *identity_cache_find(struct identity_cache *cache,
                                               struct identity_renderings *all,

@@ -20,17 +20,12 @@ static const struct config *config_of(const struct client *client)
     return client->engine->snapshot->config;
 }
 
-bool late_certificate_is_open(const struct client *client)
-{
-    return client_is_tls(client) && tls_transport_is_late(&client->stream.transport) &&
-           !client->was_asked;
-}
-
 /* ---- ends without a certificate ----------------------------------------------------------- */
 
 static void log_failure(const struct client *client, const char *error)
 {
-    refusal_log_handshake(client->engine->refusals, client, TLS_FAILURE_LATE, error);
+    refusal_log_handshake(client->engine->refusals, &client->connection, client->exchange->id,
+                          TLS_FAILURE_LATE, error);
 }
 
 /* IIS: such a connection is closed without a response. */
@@ -151,9 +146,11 @@ static void resume(struct client *client)
 {
     struct exchange *x = client->exchange;
     client_set_state(client, CLIENT_EXCHANGE);
-    identity_from_handshake(client);
-    identity_cache_clear(&client->told); /* a renegotiation may have changed the cipher, too */
+    connection_identify(&client->connection);
+    identity_cache_clear(
+        &client->connection.told); /* a renegotiation may have changed the cipher, too */
     client->body_pending = str_make(x->read_ahead.bytes, x->read_ahead.len);
+    x->request_blocked = client->body_pending.len > 0;
     x->awaits_certificate = false;
     client->must_run = true;
     exchange_authorize(x);
@@ -161,7 +158,7 @@ static void resume(struct client *client)
 
 static void ask(struct client *client)
 {
-    client->was_asked = true;
+    client->connection.was_asked = true;
     deadline_set(&client->deadline, config_of(client)->timeouts.handshake);
     if (!tls_transport_ask(&client->stream.transport))
         give_up(client, transport_error(&client->stream.transport));
@@ -199,11 +196,11 @@ void late_certificate_run(struct client *client)
     struct exchange *x = client->exchange;
     if (!read_ahead(client))
         return;
-    if (!client->was_asked && !x->read_ahead.is_whole && !x->request.expect_continue) {
+    if (!client->connection.was_asked && !x->read_ahead.is_whole && !x->request.expect_continue) {
         wait_for_body(client);
         return;
     }
-    if (!client->was_asked)
+    if (!client->connection.was_asked)
         ask(client);
     if (client->state == CLIENT_ASK_CERT)
         wait_for_answer(client);
@@ -211,7 +208,7 @@ void late_certificate_run(struct client *client)
 
 void late_certificate_timeout(struct client *client)
 {
-    if (client->was_asked)
+    if (client->connection.was_asked)
         give_up(client, "no answer in time");
     else
         refuse(client, OUTCOME_REQUEST_TIMEOUT, "the body took too long");

@@ -14,8 +14,6 @@
 
 struct client;
 
-/* The client may be asked, or asked in vain: access_facts.may_ask. */
-bool late_certificate_is_open(const struct client *client);
 /* The client's exchange awaits a certificate; its body's decoder is set up. */
 void late_certificate_begin(struct client *client);
 /* In CLIENT_ASK_CERT: something was read, or nothing has been tried yet. */

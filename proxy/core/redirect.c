@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "config/config_pages.h"
-#include "core/client.h"
+#include "core/connection.h"
 #include "core/error_page_text.h"
 #include "core/exchange.h"
 #include "core/snapshot.h"
@@ -85,7 +85,7 @@ static unsigned https_port(const struct exchange *x)
         const struct engine_listener *listener = &x->engine->listeners[i];
         if (!listener->binding->is_https || !serves(listener->binding, x->site))
             continue;
-        if (found == NULL || addr_equal_host(&listener->addr, &x->client->listener->addr))
+        if (found == NULL || addr_equal_host(&listener->addr, &x->connection->listener->addr))
             found = listener;
     }
     return found == NULL ? HTTPS_PORT : addr_port(&found->addr);
@@ -145,7 +145,7 @@ bool redirect_to_https(struct exchange *x)
     const struct config_redirect *redirect = &x->place->config->redirect;
     struct str host = host_of(x);
     unsigned port = 0;
-    if (redirect->to.text == NULL || client_is_tls(x->client) || host.len == 0 ||
+    if (redirect->to.text == NULL || connection_is_tls(x->connection) || host.len == 0 ||
         !config_redirect_is_https(str_of(redirect->to.text), &port))
         return false;
     bool is_ipv6 = str_find(host, ':') < host.len;

@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/client.h"
+#include "core/connection.h"
 #include "core/exchange.h"
 #include "core/fix.h"
 #include "core/snapshot.h"
@@ -137,7 +137,7 @@ static void add_request(struct text *line, const struct exchange *x, enum outcom
 {
     const struct outcome_info *info = outcome_info(outcome);
     char peer[ADDR_TEXT_SIZE];
-    text_addf(line, "id=%s client=%s", x->id, addr_format(&x->client->peer, peer));
+    text_addf(line, "id=%s client=%s", x->id, addr_format(&x->connection->peer, peer));
     if (x->site != NULL) {
         text_add_cstr(line, " site=");
         text_add_quoted(line, str_of(x->site->config->name));
@@ -205,21 +205,21 @@ void refusal_log_upstream(struct refusal_log *log, const struct exchange *x, enu
     text_clear(&line);
 }
 
-void refusal_log_handshake(struct refusal_log *log, const struct client *client,
-                           enum tls_failure failure, const char *error)
+void refusal_log_handshake(struct refusal_log *log, const struct connection *connection,
+                           const char *id, enum tls_failure failure, const char *error)
 {
     struct refusal_counter *counter = &log->handshakes[failure];
-    const struct transport *transport = &client->stream.transport;
+    const struct transport *transport = connection->transport;
     char peer[ADDR_TEXT_SIZE];
     if (!log_wants(LOG_LEVEL_NOTICE) || !may_write(counter))
         return;
     struct text line = {0};
-    if (client->exchange != NULL)
-        text_addf(&line, "id=%s ", client->exchange->id);
-    text_addf(&line, "client=%s", addr_format(&client->peer, peer));
-    if (client_is_tls(client) && tls_transport_site(transport) != NULL)
-        add_quoted(&line, "site", str_of(client_site_of_handshake(client)->config->name));
-    if (client_is_tls(client))
+    if (id != NULL)
+        text_addf(&line, "id=%s ", id);
+    text_addf(&line, "client=%s", addr_format(&connection->peer, peer));
+    if (connection_is_tls(connection) && tls_transport_site(transport) != NULL)
+        add_quoted(&line, "site", str_of(connection_site_of_handshake(connection)->config->name));
+    if (connection_is_tls(connection))
         add_quoted(&line, "server_name", str_of(tls_transport_server_name(transport)));
     text_addf(&line, " reason=%s", tls_failure_name(failure));
     add_quoted(&line, "error", str_of(error));
@@ -228,14 +228,14 @@ void refusal_log_handshake(struct refusal_log *log, const struct client *client,
     text_clear(&line);
 }
 
-void refusal_log_proxy_protocol(struct refusal_log *log, const struct client *client,
+void refusal_log_proxy_protocol(struct refusal_log *log, const struct connection *connection,
                                 const char *error)
 {
     char peer[ADDR_TEXT_SIZE];
     if (!log_wants(LOG_LEVEL_NOTICE) || !may_write(&log->proxy_headers))
         return;
     struct text line = {0};
-    text_addf(&line, "client=%s reason=proxy_protocol", addr_format(&client->peer, peer));
+    text_addf(&line, "client=%s reason=proxy_protocol", addr_format(&connection->peer, peer));
     add_quoted(&line, "error", str_of(error));
     add_suppressed(&line, &log->proxy_headers);
     log_notice("client.proxy_protocol", "%s", line.ptr);

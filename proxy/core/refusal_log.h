@@ -11,7 +11,7 @@
 #include "http/outcome.h"
 #include "tls/tls_failure.h"
 
-struct client;
+struct connection;
 struct exchange;
 struct refusal_log;
 
@@ -25,11 +25,11 @@ void refusal_log_write(struct refusal_log *log, struct exchange *x, enum outcome
 void refusal_log_upstream(struct refusal_log *log, const struct exchange *x, enum outcome outcome,
                           const char *error);
 /* tls.failed: no handshake came about; tls.late_certificate: one that was asked for late did not
- * come. */
-void refusal_log_handshake(struct refusal_log *log, const struct client *client,
-                           enum tls_failure failure, const char *error);
+ * come. id: of the request that it was for, or NULL. */
+void refusal_log_handshake(struct refusal_log *log, const struct connection *connection,
+                           const char *id, enum tls_failure failure, const char *error);
 /* client.proxy_protocol: no PROXY header where one was due, or a malformed one. */
-void refusal_log_proxy_protocol(struct refusal_log *log, const struct client *client,
+void refusal_log_proxy_protocol(struct refusal_log *log, const struct connection *connection,
                                 const char *error);
 
 #endif

@@ -46,7 +46,7 @@ void rest_init(struct engine *engine)
 void rest_begin(struct client *client)
 {
     struct engine *engine = client->engine;
-    if (!client_is_tls(client))
+    if (!connection_is_tls(&client->connection))
         return;
     client->idle_since_ms = clock_monotonic_ms();
     client->is_resting = true;

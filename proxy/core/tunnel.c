@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/tunnel.h"
 
-#include "base/log.h"
-#include "core/client.h"
-#include "core/echo_websocket.h"
 #include "core/exchange.h"
 #include "core/headers.h"
-#include "core/linger.h"
 #include "core/refusal_log.h"
 #include "core/snapshot.h"
 #include "core/tunnel_upgrade.h"
@@ -44,26 +40,6 @@ static const struct upstream_ops TUNNEL_OPS = {
     .resume = upstream_does_nothing,
     .cancel = op_cancel,
 };
-
-void tunnel_begin(struct upstream_conn *conn, const struct http_response *response)
-{
-    struct exchange *x = conn->exchange;
-    struct client *client = x->client;
-    struct tunnel *tunnel = arena_calloc(&x->arena, 1, sizeof *tunnel);
-    tunnel->client = (struct tunnel_side){.stream = &client->stream, .has_ended = client->saw_eof};
-    tunnel->upstream = (struct tunnel_side){.stream = &conn->stream};
-    x->tunnel = tunnel;
-    x->upstream_ops = &TUNNEL_OPS;
-    x->response_started = true;
-    headers_for_client(x, response);
-    /* RFC 9110 section 7.8: both fields belong to this hop, so they are ours. */
-    http_fields_add(&x->response.fields, &x->arena, STR("Connection"), STR("Upgrade"));
-    http_fields_add(&x->response.fields, &x->arena, STR("Upgrade"), TUNNEL_PROTOCOL);
-    stream_put(&client->stream, http1_write_response_head(&x->arena, response->status,
-                                                          response->reason, &x->response.fields));
-    upstream_conn_set_state(conn, UPSTREAM_TUNNEL);
-    client_set_state(client, CLIENT_TUNNEL);
-}
 
 /* ---- copying ------------------------------------------------------------------------------ */
 
@@ -125,30 +101,21 @@ static void pass_end(const struct tunnel_side *from, struct tunnel_side *to)
 
 /* ---- the end ------------------------------------------------------------------------------ */
 
-/* Whatever the client still sends, it can read what it was sent last. */
-static void end(struct client *client)
+static void upstream_broke(struct exchange *x)
 {
-    exchange_finish(client->exchange, false);
-    linger_begin(client);
-}
-
-static void upstream_broke(struct client *client)
-{
-    struct exchange *x = client->exchange;
     /* A server that has said goodbye need not listen any longer. */
     if (!x->tunnel->upstream.has_ended) {
         x->outcome = OUTCOME_UPSTREAM_CLOSED;
         refusal_log_upstream(x->engine->refusals, x, x->outcome, "the tunnel broke");
     }
-    exchange_finish(x, false);
-    client_cut_off(client);
+    x->client_ops->end_tunnel(x, TUNNEL_CUT_OFF);
 }
 
-static void move_deadline(struct client *client, struct tunnel *tunnel)
+static void move_deadline(struct exchange *x, struct tunnel *tunnel)
 {
-    const struct config_timeouts *timeouts = &client->engine->snapshot->config->timeouts;
-    const struct stream *theirs = tunnel->upstream.stream;
-    uint64_t moved = stream_progress(&client->stream) + stream_progress(theirs);
+    const struct config_timeouts *timeouts = &x->engine->snapshot->config->timeouts;
+    uint64_t moved =
+        stream_progress(tunnel->client.stream) + stream_progress(tunnel->upstream.stream);
     bool is_half = tunnel->client.is_told || tunnel->upstream.is_told;
     if (moved == tunnel->moved && is_half == tunnel->was_half)
         return;
@@ -158,7 +125,7 @@ static void move_deadline(struct client *client, struct tunnel *tunnel)
     /* A peer that has closed altogether looks the same as one that only sends no more. */
     if (is_half && timeouts->idle < limit)
         limit = timeouts->idle;
-    deadline_set(&client->deadline, limit);
+    x->client_ops->extend_tunnel(x, limit);
 }
 
 static void want(const struct tunnel_side *side, const struct tunnel_side *other)
@@ -167,13 +134,9 @@ static void want(const struct tunnel_side *side, const struct tunnel_side *other
     transport_want(&side->stream->transport, wants_read, is_waiting(other, side));
 }
 
-void tunnel_run(struct client *client, bool client_can_read, bool upstream_can_read)
+static void run(struct exchange *x, bool client_can_read, bool upstream_can_read)
 {
-    struct tunnel *tunnel = client->exchange->tunnel;
-    if (tunnel == NULL) {
-        echo_websocket_run(client, client_can_read);
-        return;
-    }
+    struct tunnel *tunnel = x->tunnel;
     struct tunnel_side *ours = &tunnel->client;
     struct tunnel_side *theirs = &tunnel->upstream;
     ours->can_read = client_can_read;
@@ -182,33 +145,51 @@ void tunnel_run(struct client *client, bool client_can_read, bool upstream_can_r
     bool server_is_whole = pump(theirs, ours) && !theirs->stream->is_broken;
     bool client_is_whole = pump(ours, theirs) && !ours->stream->is_broken;
     if (!client_is_whole) {
-        exchange_finish(client->exchange, true);
-        client_break(client);
+        x->client_ops->end_tunnel(x, TUNNEL_BROKEN);
         return;
     }
     if (!server_is_whole || theirs->stream->is_broken) {
-        upstream_broke(client);
+        upstream_broke(x);
         return;
     }
     pass_end(ours, theirs);
     pass_end(theirs, ours);
     if (ours->is_told && theirs->is_told) {
-        client->saw_eof = true;
-        end(client);
+        x->client_ops->end_tunnel(x, TUNNEL_BOTH_ENDED);
         return;
     }
-    move_deadline(client, tunnel);
+    move_deadline(x, tunnel);
     want(ours, theirs);
     want(theirs, ours);
 }
 
-void tunnel_timeout(struct client *client)
+static void client_ready(struct exchange *x, bool can_read)
 {
-    struct exchange *x = client->exchange;
-    char peer[ADDR_TEXT_SIZE];
-    if (log_wants(LOG_LEVEL_INFO))
-        log_info("tunnel.idle", "id=%s client=%s", x->id, addr_format(&client->peer, peer));
-    if (x->tunnel != NULL)
-        (void)transport_shutdown(&x->tunnel->upstream.stream->transport);
-    end(client);
+    run(x, can_read, false);
+}
+
+void tunnel_upstream_ready(struct exchange *x, bool can_read)
+{
+    run(x, false, can_read);
+}
+
+/* ---- the beginning ------------------------------------------------------------------------ */
+
+void tunnel_begin(struct upstream_conn *conn, const struct http_response *response)
+{
+    struct exchange *x = conn->exchange;
+    struct tunnel *tunnel = arena_calloc(&x->arena, 1, sizeof *tunnel);
+    tunnel->upstream = (struct tunnel_side){.stream = &conn->stream};
+    x->tunnel = tunnel;
+    x->upstream_ops = &TUNNEL_OPS;
+    x->response_started = true;
+    headers_for_client(x, response);
+    /* RFC 9110 section 7.8: both fields belong to this hop, so they are ours. */
+    http_fields_add(&x->response.fields, &x->arena, STR("Connection"), STR("Upgrade"));
+    http_fields_add(&x->response.fields, &x->arena, STR("Upgrade"), TUNNEL_PROTOCOL);
+    upstream_conn_set_state(conn, UPSTREAM_TUNNEL);
+    struct str head = http1_write_response_head(&x->arena, response->status, response->reason,
+                                                &x->response.fields);
+    tunnel->client.stream =
+        x->client_ops->start_tunnel(x, head, client_ready, &tunnel->client.has_ended);
 }

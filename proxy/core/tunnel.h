@@ -12,19 +12,16 @@
 
 #include <stdbool.h>
 
-struct client;
 struct exchange;
 struct http_response;
 struct upstream_conn;
 
 /* The upstream answered the exchange's upgrade with this 101, which tunnel_upgrade_problem() found
  * nothing wrong with: passes it on and joins the connections. The exchange ends, and is logged,
- * with the tunnel. Nothing moves before the next tunnel_run(). */
+ * with the tunnel. Nothing moves before the client's side runs. */
 void tunnel_begin(struct upstream_conn *conn, const struct http_response *response);
-/* Something may be possible on the client's or on the upstream's side. May close the client: the
- * last thing a turn does. */
-void tunnel_run(struct client *client, bool client_can_read, bool upstream_can_read);
-/* Nothing moved for too long. */
-void tunnel_timeout(struct client *client);
+/* Something may be possible on the upstream's side. May end the client's connection: the last thing
+ * a turn does. */
+void tunnel_upstream_ready(struct exchange *x, bool can_read);
 
 #endif

@@ -10,7 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "core/client.h"
+#include "core/connection.h"
 #include "core/engine_internal.h"
 #include "core/exchange.h"
 #include "core/snapshot.h"
@@ -111,7 +111,7 @@ void upstream_conn_free(struct upstream_conn *conn)
     free(conn);
 }
 
-void upstream_conn_bind(struct upstream_conn *conn, struct client *client)
+void upstream_conn_bind(struct upstream_conn *conn, struct connection *client)
 {
     if (conn->bound_to == client)
         return;
@@ -254,7 +254,7 @@ static void stream_ready(struct transport *transport, bool can_read, bool can_wr
         upstream_http1_run(conn, can_read);
         break;
     case UPSTREAM_TUNNEL:
-        tunnel_run(conn->exchange->client, false, can_read);
+        tunnel_upstream_ready(conn->exchange, can_read);
         break;
     case UPSTREAM_IDLE:
         /* Closed by the server, or bytes nobody asked for: useless either way. TLS alone also has

@@ -21,7 +21,7 @@
 #include "net/addr.h"
 #include "tls/tls_client.h"
 
-struct client;
+struct connection;
 struct engine;
 struct exchange;
 struct resolve_slot;
@@ -114,8 +114,8 @@ struct upstream_conn {
     enum upstream_state state;
     struct stream stream;
     struct deadline deadline;
-    struct exchange *exchange; /* borrowed; NULL while idle */
-    struct client *bound_to;   /* carries this client's NTLM or Negotiate: never pooled */
+    struct exchange *exchange;   /* borrowed; NULL while idle */
+    struct connection *bound_to; /* carries this client's NTLM or Negotiate: never pooled */
     struct http_response response;
     struct http1_body body;  /* of the response */
     struct str body_pending; /* decoded, offered, not yet taken; in stream.in */
@@ -181,7 +181,7 @@ void upstream_conn_close(struct upstream_conn *conn);
 void upstream_conn_free(struct upstream_conn *conn);
 void upstream_conn_set_state(struct upstream_conn *conn, enum upstream_state state);
 /* From now on only this client uses the connection. */
-void upstream_conn_bind(struct upstream_conn *conn, struct client *client);
+void upstream_conn_bind(struct upstream_conn *conn, struct connection *client);
 /* True when it is sure that nothing came over an idle connection that no request asked for. */
 bool upstream_conn_is_quiet(struct upstream_conn *conn);
 

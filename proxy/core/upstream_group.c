@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/client.h"
+#include "core/connection.h"
 #include "core/echo.h"
 #include "core/engine_internal.h"
 #include "core/exchange.h"
@@ -102,7 +102,7 @@ void upstream_start(struct exchange *x)
         echo_start(x);
         return;
     }
-    struct upstream_conn *bound = x->client->bound;
+    struct upstream_conn *bound = x->connection->bound;
     if (bound != NULL && bound->server->group == group && bound->state == UPSTREAM_IDLE) {
         if (upstream_conn_is_quiet(bound)) {
             x->attempts++;

@@ -4,7 +4,7 @@
 #include <assert.h>
 
 #include "base/clock.h"
-#include "core/client.h"
+#include "core/connection.h"
 #include "core/engine_internal.h"
 #include "core/exchange.h"
 #include "core/snapshot.h"
@@ -120,7 +120,7 @@ static void op_end_body(struct exchange *x)
 static void update_interest(struct upstream_conn *conn)
 {
     const struct exchange *x = conn->exchange;
-    bool want_write = stream_has_output(&conn->stream) || x->client->body_pending.len > 0;
+    bool want_write = stream_has_output(&conn->stream) || x->request_blocked;
     if (conn->body_pending.len == 0)
         stream_release_input(&conn->stream);
     transport_want(&conn->stream.transport, conn->body_pending.len == 0, want_write);
@@ -190,7 +190,7 @@ static void bind_if_login(struct upstream_conn *conn, const struct http_response
     if (has_connection_login(&x->request.fields, STR("Authorization")) ||
         (response->status == 401 &&
          has_connection_login(&response->fields, STR("WWW-Authenticate"))))
-        upstream_conn_bind(conn, x->client);
+        upstream_conn_bind(conn, x->connection);
 }
 
 /* RFC 9110 section 15.2.2: 101 answers an Upgrade, and only that one. */

@@ -133,8 +133,8 @@ static void *prepare_writing(struct micro_world *world, const struct micro_case 
                   http1_parse_response(ANSWER, &LIMITS, HTTP_GET, &writing->arena,
                                        &writing->response) == HTTP1_VALID);
     x->engine = engine;
-    x->client = engine->clients;
-    x->site = x->client->tls_site;
+    x->connection = &engine->clients->connection;
+    x->site = x->connection->tls_site;
     x->place = &x->site->places[0];
     x->user = "BENCH\\client";
     x->shows_certificate = true;

@@ -7,9 +7,11 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/client.h"
+#include "core/connection.h"
+#include "core/engine_internal.h"
 #include "core/error_page.h"
 #include "core/error_page_files.h"
+#include "core/exchange.h"
 #include "core/route.h"
 #include "core/snapshot.h"
 #include "unit/unit.h"
@@ -37,7 +39,7 @@ struct world { /* one client, one request, on a plain binding */
     struct snapshot snapshot;
     struct engine engine;
     struct engine_listener listener;
-    struct client client;
+    struct connection connection;
     struct exchange x;
     char name[8];
 };
@@ -61,10 +63,10 @@ static void world_init(struct world *world, enum config_error_mode mode,
     world->engine = (struct engine){.snapshot = &world->snapshot};
     world->listener =
         (struct engine_listener){.engine = &world->engine, .binding = &world->binding};
-    world->client = (struct client){.engine = &world->engine, .listener = &world->listener};
-    ck_assert(addr_from_numeric("198.51.100.1", 80, &world->client.local));
+    world->connection = (struct connection){.listener = &world->listener};
+    ck_assert(addr_from_numeric("198.51.100.1", 80, &world->connection.local));
     world->x = (struct exchange){.engine = &world->engine,
-                                 .client = &world->client,
+                                 .connection = &world->connection,
                                  .site = &world->snapshot_site,
                                  .place = &world->place,
                                  .request = {.method = STR("GET"), .target = STR("/secret")},
@@ -87,7 +89,7 @@ static struct str page_for(struct world *world, int where, enum outcome outcome)
 {
     /* The machine's own address is as local as the loopback. */
     const char *host = where == LOCAL ? "198.51.100.1" : "203.0.113.9";
-    ck_assert(addr_from_numeric(host, 40000, &world->client.peer));
+    ck_assert(addr_from_numeric(host, 40000, &world->connection.peer));
     return error_page_make(&world->x, outcome);
 }
 
