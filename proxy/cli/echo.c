@@ -11,6 +11,7 @@
 #include "cli/usage.h"
 #include "config/config_load.h"
 #include "core/engine.h"
+#include "core/snapshot_load.h"
 #include "net/listener.h"
 
 static const char USAGE[] =

@@ -18,6 +18,7 @@
 #include "cli/load.h"
 #include "cli/usage.h"
 #include "core/route.h"
+#include "core/snapshot_load.h"
 #include "http/uri.h"
 
 static const char USAGE[] =

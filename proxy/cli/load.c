@@ -7,6 +7,7 @@
 
 #include "config/config_load.h"
 #include "core/advice.h"
+#include "core/snapshot_load.h"
 
 const char *load_default_file(const char *command)
 {

@@ -10,7 +10,7 @@
 #define PROXY_CORE_ADVICE_H
 
 #include "base/errors.h"
-#include "core/snapshot.h"
+#include "core/snapshot_load.h"
 
 /* Adds the warnings about a snapshot that has been built, at the present time. */
 void advice_give(const struct snapshot *snapshot, struct error_list *errors);

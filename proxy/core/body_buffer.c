@@ -11,10 +11,9 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 #include "core/exchange.h"
 #include "core/snapshot.h"
-#include "core/upstream.h"
 
 /* The first piece of the memory; it doubles, so that it costs what was sent, not what was said. */
 #define FIRST_BYTES 4096
@@ -114,7 +113,7 @@ static void op_end_body(struct exchange *x)
     x->request_ended = false;
     x->request_body_sent = 0;
     exchange_detach_upstream(x);
-    upstream_start(x);
+    x->engine->upstreams->start(x);
 }
 
 static void op_cancel(struct exchange *x)

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "core/accept.h"
 #include "core/clear_text.h"
 #include "core/client_http1.h"
 #include "core/client_tunnel.h"
@@ -125,7 +126,7 @@ void client_close(struct client *client)
     client->next = client->engine->closing;
     client->engine->closing = client;
     engine_schedule_closing(client->engine);
-    engine_client_closed(client->engine);
+    accept_client_closed(client->engine);
 }
 
 void client_break(struct client *client)

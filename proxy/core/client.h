@@ -10,7 +10,7 @@
 #include "core/connection.h"
 #include "core/crowd.h"
 #include "core/deadline.h"
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 #include "core/exchange.h"
 #include "core/proxy_protocol.h"
 #include "core/stream.h"

@@ -194,6 +194,20 @@ static void begin_refused(struct client *client, struct arena *arena, enum outco
     exchange_begin_refused(end_of(client), arena, outcome, detail, &client->exchange);
 }
 
+/* head: a copy in the arena. */
+static void begin(struct client *client, struct arena *arena, struct str head)
+{
+    struct http1_limits head_limits = {.target_bytes = limits(client)->target_bytes,
+                                       .field_count = limits(client)->header_count};
+    struct http_request request;
+    enum http1_reason reason = http1_parse_request(head, &head_limits, arena, &request);
+    if (reason == HTTP1_VALID)
+        exchange_begin(end_of(client), arena, &request, &client->exchange);
+    else
+        exchange_begin_refused(end_of(client), arena, http1_reason_outcome(reason),
+                               http1_reason_text(reason), &client->exchange);
+}
+
 /* RFC 9110 section 15.5.15: a head that is too long because its target is, is told so. */
 static enum outcome too_long(const struct client *client)
 {
@@ -217,7 +231,7 @@ static bool take_request(struct client *client)
     switch (stream_take_head(&client->stream, limits(client)->header_bytes, &arena, &head)) {
     case STREAM_HEAD_READY:
         client_set_state(client, CLIENT_EXCHANGE);
-        exchange_begin(end_of(client), &arena, head, &client->exchange);
+        begin(client, &arena, head);
         http1_body_init(&client->body, client->exchange->request.body, limits(client)->body_bytes);
         if (client->exchange->awaits_certificate)
             late_certificate_begin(client);

@@ -8,7 +8,7 @@
 #include "auth/verdict_cache.h"
 #include "base/clock.h"
 #include "base/mem.h"
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 #include "core/snapshot.h"
 #include "tls/tls_transport.h"
 

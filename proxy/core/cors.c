@@ -2,7 +2,7 @@
 #include "core/cors.h"
 
 #include "base/clock.h"
-#include "core/exchange.h"
+#include "core/exchange_state.h"
 #include "core/snapshot.h"
 
 #define REQUEST_METHOD STR("Access-Control-Request-Method")

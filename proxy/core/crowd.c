@@ -2,14 +2,17 @@
 #include "core/crowd.h"
 
 #include <poll.h>
+#include <stdlib.h>
 
 #include <utlist.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "core/accept.h"
 #include "core/address_count.h"
 #include "core/client.h"
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 
 #define TELL_EVERY_MS        60000
 #define TELL_CLIENT_EVERY_MS 1000 /* whatever the address */
@@ -38,20 +41,22 @@ void crowd_init(struct engine *engine, unsigned workers)
     if (limits->connections_per_client == 0 && per_client < LEAST_PER_CLIENT)
         per_client = LEAST_PER_CLIENT;
     engine->client_limit = (size_t)share_of(limits->connections, workers);
-    engine->crowd.per_client = (size_t)share_of(per_client, workers);
-    engine->crowd.addresses = address_counts_new();
+    engine->crowd = xcalloc(1, sizeof *engine->crowd);
+    engine->crowd->per_client = (size_t)share_of(per_client, workers);
+    engine->crowd->addresses = address_counts_new();
 }
 
 void crowd_clear(struct engine *engine)
 {
-    address_counts_free(engine->crowd.addresses);
+    address_counts_free(engine->crowd->addresses);
+    free(engine->crowd);
 }
 
 /* ---- the lists ---------------------------------------------------------------------------- */
 
 static void take_off(struct client *client)
 {
-    struct crowd *crowd = &client->engine->crowd;
+    struct crowd *crowd = client->engine->crowd;
     struct crowd_place *place = &client->crowd;
     enum crowd_class where = place->where;
     if (where == CROWD_BUSY)
@@ -75,20 +80,20 @@ void crowd_move(struct client *client, enum crowd_class where)
         return;
     if (where == CROWD_FRESH) {
         place->since_ms = clock_ticks_ms();
-        engine->crowd.fresh_count++;
+        engine->crowd->fresh_count++;
     }
-    DL_APPEND2(engine->crowd.waiting.first[where], client, crowd.prev, crowd.next);
+    DL_APPEND2(engine->crowd->waiting.first[where], client, crowd.prev, crowd.next);
     if (place->address != NULL)
         DL_APPEND2(place->address->waiting.first[where], client, crowd.own_prev, crowd.own_next);
     if (!engine->is_accepting)
-        engine_has_room(engine);
+        accept_has_room(engine);
 }
 
 void crowd_count(struct client *client, const struct addr *addr)
 {
     enum crowd_class where = client->crowd.where;
     take_off(client);
-    client->crowd.address = address_count_get(client->engine->crowd.addresses, addr);
+    client->crowd.address = address_count_get(client->engine->crowd->addresses, addr);
     address_count_take(client->crowd.address);
     crowd_move(client, where);
 }
@@ -97,7 +102,7 @@ void crowd_leave(struct client *client)
 {
     take_off(client);
     if (client->crowd.address != NULL)
-        address_count_release(client->engine->crowd.addresses, client->crowd.address);
+        address_count_release(client->engine->crowd->addresses, client->crowd.address);
     client->crowd.address = NULL;
 }
 
@@ -124,7 +129,7 @@ static struct client *longest_idle(const struct crowd_waiting *waiting)
 static bool may_finish(const struct engine *engine, const struct client *fresh)
 {
     size_t part = engine->client_limit / FRESH_PART;
-    return engine->crowd.fresh_count < part && clock_ticks_ms() - fresh->crowd.since_ms < FRESH_MS;
+    return engine->crowd->fresh_count < part && clock_ticks_ms() - fresh->crowd.since_ms < FRESH_MS;
 }
 
 static struct client *spared_best(const struct engine *engine, const struct crowd_waiting *waiting)
@@ -150,21 +155,21 @@ static bool send_off(struct client *client)
 
 bool crowd_has_room(const struct engine *engine)
 {
-    const struct crowd_waiting *waiting = &engine->crowd.waiting;
+    const struct crowd_waiting *waiting = &engine->crowd->waiting;
     return engine->client_count < engine->client_limit || waiting->first[CROWD_LINGER] != NULL ||
            waiting->first[CROWD_FRESH] != NULL || waiting->first[CROWD_IDLE] != NULL;
 }
 
 bool crowd_make_room(struct engine *engine)
 {
-    bool is_made = send_off(spared_best(engine, &engine->crowd.waiting));
-    engine->crowd.made_room += is_made;
+    bool is_made = send_off(spared_best(engine, &engine->crowd->waiting));
+    engine->crowd->made_room += is_made;
     return is_made;
 }
 
 static void report_client(struct engine *engine, struct address_count *entry)
 {
-    struct crowd *crowd = &engine->crowd;
+    struct crowd *crowd = engine->crowd;
     uint64_t now_ms = clock_monotonic_ms();
     char address[ADDR_TEXT_SIZE];
     if ((entry->told_ms != 0 && now_ms - entry->told_ms < TELL_EVERY_MS) ||
@@ -183,10 +188,10 @@ static void report_client(struct engine *engine, struct address_count *entry)
 
 bool crowd_admit_source(struct engine *engine, const struct addr *addr)
 {
-    struct address_counts *addresses = engine->crowd.addresses;
+    struct address_counts *addresses = engine->crowd->addresses;
     struct address_count *entry = address_count_get(addresses, addr);
     bool is_made = true;
-    if (entry->open >= engine->crowd.per_client) {
+    if (entry->open >= engine->crowd->per_client) {
         address_count_take(entry); /* it must outlive the connection that goes */
         is_made = send_off(spared_best(engine, &entry->waiting));
         entry->open--;
@@ -203,13 +208,13 @@ bool crowd_admit_source(struct engine *engine, const struct addr *addr)
  * one opens them, the others get through a handshake. */
 static bool make_room_of_own(struct engine *engine, const struct addr *addr)
 {
-    struct address_counts *addresses = engine->crowd.addresses;
+    struct address_counts *addresses = engine->crowd->addresses;
     struct address_count *entry = address_count_get(addresses, addr);
     bool has_most = entry->open > engine->client_limit / 2;
     address_count_take(entry);
     bool is_made = has_most && send_off(spared_best(engine, &entry->waiting));
     address_count_release(addresses, entry);
-    engine->crowd.made_room += is_made;
+    engine->crowd->made_room += is_made;
     return is_made;
 }
 
@@ -224,7 +229,7 @@ bool crowd_admit(struct engine *engine, const struct addr *addr)
 
 void crowd_report(struct engine *engine)
 {
-    struct crowd *crowd = &engine->crowd;
+    struct crowd *crowd = engine->crowd;
     if (engine->client_count < engine->client_limit && crowd->made_room == 0)
         return;
     uint64_t now_ms = clock_monotonic_ms();

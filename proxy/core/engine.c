@@ -14,11 +14,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "core/accept.h"
 #include "core/client.h"
-#include "core/engine_internal.h"
+#include "core/crowd.h"
+#include "core/engine_state.h"
 #include "core/identity_headers.h"
 #include "core/refusal_log.h"
 #include "core/rest.h"
+#include "core/snapshot_load.h"
 #include "core/upstream.h"
 #include "core/upstream_resolver.h"
 #include "tls/tls_hooks.h"
@@ -53,53 +56,6 @@ static void closing_due(evutil_socket_t fd, short what, void *arg)
     free_closed(arg);
 }
 
-void engine_schedule_closing(struct engine *engine)
-{
-    event_active(&engine->closing_event, EV_TIMEOUT, 0);
-}
-
-/* ---- accepting ---------------------------------------------------------------------------- */
-
-static void set_accepting(struct engine *engine, bool is_accepting)
-{
-    if (engine->is_accepting == is_accepting)
-        return;
-    engine->is_accepting = is_accepting;
-    for (size_t i = 0; i < engine->listener_count; i++)
-        listener_set_accepting(engine->listeners[i].listener, is_accepting);
-}
-
-static void accepted(int fd, const struct addr *peer, void *arg)
-{
-    struct engine_listener *listener = arg;
-    struct engine *engine = listener->engine;
-    client_new(listener, fd, peer);
-    trim_note(&engine->trim,
-              trim_estimate(engine->handshakes, engine->client_count, engine->buffers.bytes));
-    if (engine->client_count >= engine->client_limit)
-        crowd_report(engine);
-}
-
-/* Asked before each connection: it waits in the queue of the socket while all are busy. Out of
- * descriptors, the limit is reached as well, whatever its number. */
-static bool may_accept(bool is_exhausted, void *arg)
-{
-    const struct engine_listener *listener = arg;
-    struct engine *engine = listener->engine;
-    if (is_exhausted)
-        return crowd_make_room(engine);
-    if (crowd_has_room(engine))
-        return true;
-    set_accepting(engine, false);
-    return false;
-}
-
-void engine_has_room(struct engine *engine)
-{
-    if (!engine->is_draining)
-        set_accepting(engine, true);
-}
-
 static void check_drained(struct engine *engine)
 {
     if (!engine->is_draining || engine->is_drained || engine->client_count > 0)
@@ -123,15 +79,6 @@ static void drain_due(evutil_socket_t fd, short what, void *arg)
         }
     }
     check_drained(engine);
-}
-
-void engine_client_closed(struct engine *engine)
-{
-    engine->client_count--;
-    if (engine->is_draining)
-        event_active(&engine->drain_event, EV_TIMEOUT, 0);
-    else
-        engine_has_room(engine);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -206,22 +153,6 @@ static void forget_certificates(struct engine *engine)
 
 /* ---- beginning and end -------------------------------------------------------------------- */
 
-static void init_listeners(struct engine *engine, const struct engine_options *options)
-{
-    const struct snapshot *snapshot = options->snapshot;
-    engine->listener_count = snapshot->binding_count;
-    engine->listeners = xcalloc(snapshot->binding_count, sizeof *engine->listeners);
-    for (size_t i = 0; i < snapshot->binding_count; i++) {
-        struct engine_listener *listener = &engine->listeners[i];
-        listener->engine = engine;
-        listener->binding = &snapshot->bindings[i];
-        listener->addr = options->listen_addrs[i];
-        listener->listener =
-            listener_new(options->base, options->listen_fds[i], accepted, listener);
-        listener_set_room(listener->listener, may_accept);
-    }
-}
-
 struct engine *engine_new(const struct engine_options *options)
 {
     const struct snapshot *snapshot = options->snapshot;
@@ -231,6 +162,7 @@ struct engine *engine_new(const struct engine_options *options)
     engine->base = options->base;
     engine->snapshot = snapshot;
     engine->slot = options->slot;
+    engine->upstreams = &UPSTREAMS;
     crowd_init(engine, options->workers);
     buf_pool_init(&engine->buffers, (size_t)performance->free_buffers);
     engine->buffers.bulk_max = (size_t)performance->bulk_buffers;
@@ -259,19 +191,19 @@ struct engine *engine_new(const struct engine_options *options)
     (void)event_assign(&engine->every_second, engine->base, -1, EV_PERSIST, second_passed, engine);
     every = interval(1000);
     (void)event_add(&engine->every_second, &every);
-    init_listeners(engine, options);
+    accept_init(engine, options->listen_fds, options->listen_addrs);
     return engine;
 }
 
 void engine_accept(struct engine *engine)
 {
-    set_accepting(engine, true);
+    accept_set(engine, true);
 }
 
 void engine_drain(struct engine *engine, uint64_t grace_ms, uint64_t deadline_ms,
                   engine_drained_cb callback, void *arg)
 {
-    set_accepting(engine, false);
+    accept_set(engine, false);
     engine->is_draining = true;
     engine->is_stale = grace_ms == ENGINE_DRAIN_STALE;
     engine->drained = callback;
@@ -326,9 +258,7 @@ void engine_free(struct engine *engine)
     (void)event_del(&engine->rest_event);
     (void)event_del(&engine->tick);
     (void)event_del(&engine->every_second);
-    for (size_t i = 0; i < engine->listener_count; i++)
-        listener_free(engine->listeners[i].listener);
-    free(engine->listeners);
+    accept_clear(engine);
     free(engine->groups);
     access_log_free(engine->access_log);
     refusal_log_free(engine->refusals);
@@ -338,22 +268,4 @@ void engine_free(struct engine *engine)
     buf_pool_clear(&engine->buffers);
     spool_clear(&engine->spool);
     free(engine);
-}
-
-void engine_request_id(struct engine *engine, char ret_text[ENGINE_REQUEST_ID_SIZE])
-{
-    uint64_t id = engine->next_request_id++;
-    for (size_t i = ENGINE_REQUEST_ID_SIZE - 1; i-- > 0; id >>= 4)
-        ret_text[i] = "0123456789abcdef"[id & 15];
-    ret_text[ENGINE_REQUEST_ID_SIZE - 1] = '\0';
-}
-
-struct str engine_date(struct engine *engine)
-{
-    int64_t now_s = clock_wall_s();
-    if (engine->date_len == 0 || engine->date_s != now_s) {
-        engine->date_len = clock_format_http(now_s, engine->date).len;
-        engine->date_s = now_s;
-    }
-    return str_make(engine->date, engine->date_len);
 }

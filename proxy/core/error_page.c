@@ -5,11 +5,11 @@
 #include "core/connection.h"
 #include "core/error_page_files.h"
 #include "core/error_page_text.h"
-#include "core/exchange.h"
+#include "core/exchange_state.h"
 #include "core/fix.h"
+#include "core/fix_facts.h"
 #include "core/route.h"
 #include "core/snapshot.h"
-#include "core/upstream.h"
 #include "tls/tls_transport.h"
 
 /* What follows is served before a site was found, too: by the rules of the site that the
@@ -118,8 +118,8 @@ static void add_details(struct error_page_facts *facts, struct exchange *x,
     add_row(facts, "Request", facts->id);
     add_row(facts, "Module", str_of(stage.module));
     add_row(facts, "Notification", str_of(stage.notification));
-    if (x->group != NULL)
-        add_row(facts, "Handler", arena_printf(&x->arena, "upstream %s", x->group->config->name));
+    if (x->backend != NULL)
+        add_row(facts, "Handler", arena_printf(&x->arena, "upstream %s", x->backend->name));
     add_row(facts, "Error code",
             arena_printf(&x->arena, "0x%08x", error_page_hresult(info->win32)));
     add_row(facts, "Reason", str_of(info->reason));
@@ -177,7 +177,7 @@ static struct page detailed_page(struct exchange *x, enum outcome outcome)
         outcome_is_verdict(outcome) ? exchange_identity(x)->verdict : NULL;
     struct fix_list fixes = {0};
     if (x->site != NULL) {
-        const struct fix_facts fix_facts = exchange_fix_facts(x, outcome);
+        const struct fix_facts fix_facts = fix_facts_of(x, outcome);
         fix_make(&fix_facts, &fixes);
     }
     const char **texts = arena_calloc(&x->arena, fixes.count, sizeof *texts);

@@ -21,7 +21,6 @@
 #include "core/route.h"
 #include "core/snapshot.h"
 #include "core/tunnel_upgrade.h"
-#include "core/upstream.h"
 #include "http/path_reading.h"
 #include "tls/tls_transport.h"
 
@@ -140,27 +139,6 @@ static bool find_place(struct exchange *x)
     return outcome == OUTCOME_OK;
 }
 
-const struct identity *exchange_identity(const struct exchange *x)
-{
-    return x->is_forwarded ? &x->forwarded : &x->connection->identity;
-}
-
-struct fix_facts exchange_fix_facts(struct exchange *x, enum outcome outcome)
-{
-    struct identity *identity = x->is_forwarded ? &x->forwarded : &x->connection->identity;
-    const struct cert *leaf =
-        x->shows_certificate && identity_has_certificate(identity) ? identity->presented[0] : NULL;
-    const struct authorize_facts nobody = {.leaf = leaf};
-    return (struct fix_facts){
-        .site = x->site,
-        .access = x->place == NULL ? NULL : x->place->config,
-        .outcome = outcome,
-        .leaf = leaf,
-        .is_refused_by_rules = x->place != NULL && !authorize_allows(x->place->authorize, &nobody),
-        .remedy = outcome_is_verdict(outcome) ? identity_remedy(identity, x->site) : NULL,
-    };
-}
-
 /* What a trusted proxy hands on replaces what its own connection presented: that would be the
  * proxy's certificate, which must never pass for the client's. */
 static bool read_forwarded(struct exchange *x)
@@ -228,7 +206,7 @@ static bool is_allowed(struct exchange *x)
     bool is_tls = connection_is_tls(x->connection);
     if (!read_forwarded(x))
         return false;
-    struct identity *identity = x->is_forwarded ? &x->forwarded : &x->connection->identity;
+    struct identity *identity = exchange_identity(x);
     struct access_facts facts = {
         .site = x->site,
         .access = x->place->config,
@@ -280,31 +258,22 @@ void exchange_authorize(struct exchange *x)
 {
     if (redirect_to_https(x) || !is_allowed(x) || redirect_elsewhere(x) || !rewrite(x))
         return;
-    x->group = &x->engine->groups[x->place->upstream];
+    x->backend = &x->engine->snapshot->upstreams[x->place->upstream];
     if (!body_buffer_begin(x))
-        upstream_start(x);
+        x->engine->upstreams->start(x);
 }
 
-void exchange_begin(struct client_end end, struct arena *arena, struct str head,
+void exchange_begin(struct client_end end, struct arena *arena, const struct http_request *request,
                     struct exchange **ret_exchange)
 {
     struct exchange *x = exchange_new(end, arena);
     *ret_exchange = x;
-    struct http1_limits head_limits = {.target_bytes = limits(x)->target_bytes,
-                                       .field_count = limits(x)->header_count};
-    struct http_request request;
-    enum http1_reason reason = http1_parse_request(head, &head_limits, &x->arena, &request);
-    if (reason != HTTP1_VALID) {
-        x->request.method = str_make(head.ptr, 0);
-        refuse_unread(x, http1_reason_outcome(reason), http1_reason_text(reason));
-        return;
-    }
-    x->request = request;
+    x->request = *request;
     if (x->connection->is_plain_on_https) {
         refuse_and_close(x, OUTCOME_HTTP_ON_HTTPS, NULL);
         return;
     }
-    x->request_has_body = request.body.kind != HTTP_BODY_NONE;
+    x->request_has_body = request->body.kind != HTTP_BODY_NONE;
     x->request_ended = !x->request_has_body;
     x->upgrade_key = tunnel_upgrade_key(&x->request);
     if (x->engine->is_stale) {
@@ -313,8 +282,8 @@ void exchange_begin(struct client_end end, struct arena *arena, struct str head,
     }
     if (!read_target(x) || !find_place(x))
         return;
-    if (limits(x)->body_bytes > 0 && request.body.kind == HTTP_BODY_LENGTH &&
-        request.body.length > limits(x)->body_bytes) {
+    if (limits(x)->body_bytes > 0 && request->body.kind == HTTP_BODY_LENGTH &&
+        request->body.length > limits(x)->body_bytes) {
         refuse_and_close(x, OUTCOME_CONTENT_TOO_LARGE, "the body is longer than allowed");
         return;
     }
@@ -376,18 +345,6 @@ void exchange_request_failed(struct exchange *x, enum outcome outcome, const cha
     } else {
         refuse(x, outcome, detail);
     }
-}
-
-size_t upstream_takes_none(struct exchange *x, struct str data)
-{
-    (void)x;
-    (void)data;
-    return 0;
-}
-
-void upstream_does_nothing(struct exchange *x)
-{
-    (void)x;
 }
 
 /* ---- from the upstream -------------------------------------------------------------------- */

@@ -2,7 +2,7 @@
 #include "core/headers.h"
 
 #include "core/connection.h"
-#include "core/exchange.h"
+#include "core/exchange_state.h"
 #include "core/header_edit.h"
 #include "core/identity_headers.h"
 #include "core/redirect_map.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/redirect_map.h"
 
-#include "core/exchange.h"
+#include "core/engine_state.h"
+#include "core/exchange_state.h"
 #include "core/rewrite.h"
 #include "core/snapshot.h"
-#include "core/upstream.h"
 
 struct url_origin {
     bool is_https;
@@ -24,41 +24,17 @@ static struct url_origin origin_of(struct str url)
     return origin;
 }
 
-/* An address that the server's name stands for now. */
-static bool is_its_address(const struct upstream_server *server, struct str host)
-{
-    char text[ADDR_TEXT_SIZE];
-    for (size_t i = 0; i < server->addr_count; i++) {
-        if (str_equal_icase(host, str_of(addr_format_host(&server->addrs[i].addr, text))))
-            return true;
-    }
-    return false;
-}
-
-static bool is_a_server(const struct upstream_group *group, bool is_https, struct str host,
-                        unsigned port)
-{
-    for (size_t i = 0; i < group->server_count; i++) {
-        const struct upstream_server *server = &group->servers[i];
-        const struct config_server *config = server->config->config;
-        if (!config->is_unix && config->is_https == is_https && config->port == port &&
-            (str_equal_icase(host, str_of(config->host)) || is_its_address(server, host)))
-            return true;
-    }
-    return false;
-}
-
 /* nginx's default maps what begins with the URL of the server; a group is one backend here. */
 static bool is_upstreams(struct exchange *x, struct url_origin origin)
 {
     struct str host;
     unsigned port = 0;
-    if (x->group == NULL || origin.authority.len == 0 ||
+    if (x->backend == NULL || origin.authority.len == 0 ||
         !uri_parse_authority(origin.authority, &x->arena, &host, &port))
         return false;
     if (port == 0)
         port = origin.is_https ? 443 : 80;
-    return is_a_server(x->group, origin.is_https, host, port);
+    return x->engine->upstreams->has_origin(x, origin.is_https, host, port);
 }
 
 static struct str map(struct exchange *x, struct str url)

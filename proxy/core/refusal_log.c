@@ -8,10 +8,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/connection.h"
-#include "core/exchange.h"
+#include "core/exchange_state.h"
 #include "core/fix.h"
+#include "core/fix_facts.h"
 #include "core/snapshot.h"
-#include "core/upstream.h"
 #include "tls/tls_transport.h"
 
 /* Lines a second for each site and reason. */
@@ -154,7 +154,7 @@ static void add_access(struct text *line, struct exchange *x, enum outcome outco
     if (identity_has_certificate(identity) && x->shows_certificate)
         add_certificate(line, certificate_at_fault(identity, verdict));
     struct text fix = {0};
-    const struct fix_facts facts = exchange_fix_facts(x, outcome);
+    const struct fix_facts facts = fix_facts_of(x, outcome);
     fix_sentence(&facts, &fix);
     text_add_cstr(line, " fix=");
     text_add_quoted(line, text_str(&fix));
@@ -166,8 +166,8 @@ static void add_what_was_asked(struct text *line, const struct exchange *x)
     add_quoted(line, "method", x->request.method);
     add_quoted(line, "host", x->request.host);
     add_quoted(line, "target", x->request.target);
-    if (x->group != NULL)
-        add_quoted(line, "upstream", str_of(x->group->config->name));
+    if (x->backend != NULL)
+        add_quoted(line, "upstream", str_of(x->backend->name));
     add_quoted(line, "error", str_of(x->detail));
 }
 
@@ -197,7 +197,7 @@ void refusal_log_upstream(struct refusal_log *log, const struct exchange *x, enu
         return;
     struct text line = {0};
     text_addf(&line, "id=%s", x->id);
-    add_quoted(&line, "upstream", str_of(x->group->config->name));
+    add_quoted(&line, "upstream", str_of(x->backend->name));
     text_addf(&line, " status=%u win32=%u", info->status, info->win32);
     add_quoted(&line, "error", str_of(error));
     add_suppressed(&line, counter);

@@ -1,7 +1,8 @@
 /* snapshot.h - the runtime built from a configuration: contexts, stores, maps, addresses.
  *
- * Built in the master, inherited by the workers of one generation through fork. Immutable but for
- * the CRLs, which each process exchanges when the master has read them again.
+ * Built (engine/snapshot_load.h) in the master, inherited by the workers of one generation through
+ * fork. Immutable but for the CRLs, which each process exchanges when the master has read them
+ * again.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_CORE_SNAPSHOT_H
@@ -13,10 +14,19 @@
 #include "auth/cert_map.h"
 #include "auth/trust_crls.h"
 #include "auth/trust_store.h"
-#include "base/errors.h"
 #include "config/config.h"
 #include "net/addr.h"
 #include "tls/tls_context.h"
+
+/* Made and used by the rooms that are named: */
+struct authorize;        /* access/authorize.h */
+struct error_page_files; /* core/error_page_files.h */
+struct identity_names;   /* core/identity_headers.h */
+struct place_guard;      /* core/place_guard.h */
+struct route_table;      /* core/route.h */
+struct resolve_slot;     /* upstreams/upstream_resolve.h */
+struct tls_client;       /* tls/tls_client.h */
+struct trusted_proxies;  /* core/trusted_proxy.h */
 
 struct snapshot_access { /* what a path may set, ready for use */
     const struct config_access *config;
@@ -54,13 +64,22 @@ struct snapshot_binding { /* one listening address; several sites may share it *
     struct tls_listener *tls;   /* NULL for http */
 };
 
-struct authorize;         /* core/authorize.h */
-struct error_page_files;  /* core/error_page_files.h */
-struct identity_names;    /* core/identity_headers.h */
-struct place_guard;       /* core/place_guard.h */
-struct route_table;       /* core/route.h */
-struct snapshot_upstream; /* core/upstream.h */
-struct trusted_proxies;   /* core/trusted_proxy.h */
+struct snapshot_server {
+    const struct config_server *config;
+    struct addr *addrs; /* resolved at load; may be empty: 502 until the name resolves */
+    size_t addr_count;
+    char *host;                    /* for the Host field under host: upstream; owned */
+    struct resolve_slot *resolved; /* what it resolves to now; NULL: what was found at load */
+};
+struct snapshot_upstream {
+    const char *name; /* "echo", the URL or the name; borrowed from the configuration */
+    bool is_echo;
+    const struct config_upstream *config; /* NULL for echo */
+    struct snapshot_server *servers;
+    size_t server_count;
+    struct tls_client *tls;     /* owned; NULL: no server takes https */
+    struct resolve_slot *slots; /* owned, one a server; NULL: no name is looked up again */
+};
 
 struct snapshot {
     struct config *config; /* owned */
@@ -79,29 +98,5 @@ struct snapshot {
     bool has_buffered_bodies; /* some place buffers: the workers need a spool */
     bool is_backend;          /* the echo command: shows requests as they came */
 };
-
-/* Loads everything `run` would load; takes the configuration over whatever happens. NULL when
- * errors were added. keys: shared ticket keys and what
- * goes with them, or NULL (check, explain). */
-struct snapshot *snapshot_new(struct config *config, struct tls_ticket_keys *keys,
-                              struct error_list *errors);
-/* As much of it as decides about clients, for explain: no private key, ticket key or certificate
- * towards a server is opened, no name looked up. Nothing can be served from it. */
-struct snapshot *snapshot_new_to_judge(struct config *config, struct error_list *errors);
-void snapshot_free(struct snapshot *snapshot); /* NULL is allowed */
-/* Puts other CRLs into use (taken over): verdicts and TLS sessions of those before end. True when
- * their contents differ. The site must have a trust. */
-bool snapshot_site_set_crls(struct snapshot_site *site, struct crl_index *crls);
-/* After a reload: adds an error for what was there before, is still named and holds nothing any
- * more (stores, one_to_one_file), in sites of the same name. */
-void snapshot_check_losses(const struct snapshot *snapshot, const struct snapshot *before,
-                           struct error_list *errors);
-/* After a reload: CRLs of `before` whose files are gone stay in use where the new sites name the
- * same files or folders (trust_crls_inherit()). False with errors in the list. */
-MUST_USE bool snapshot_inherit_crls(struct snapshot *snapshot, const struct snapshot *before,
-                                    struct error_list *errors);
-/* True when a request would be judged alike under both: connections of the one may live on for a
- * moment under the other. */
-bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b);
 
 #endif

@@ -11,9 +11,9 @@
 #include <event2/event_struct.h>
 
 #include "base/attr.h"
-#include "base/errors.h"
 #include "config/config.h"
 #include "core/deadline.h"
+#include "core/snapshot.h"
 #include "core/stream.h"
 #include "http/http1_body.h"
 #include "http/message.h"
@@ -24,30 +24,11 @@
 struct connection;
 struct engine;
 struct exchange;
-struct resolve_slot;
 struct upstream_conn;
 struct upstream_group;
 struct upstream_pause;
 struct upstream_probe;
 struct upstream_wait;
-
-/* Part of the snapshot (upstream_snapshot.c). */
-struct snapshot_server {
-    const struct config_server *config;
-    struct addr *addrs; /* resolved at load; may be empty: 502 until the name resolves */
-    size_t addr_count;
-    char *host;                    /* for the Host field under host: upstream; owned */
-    struct resolve_slot *resolved; /* what it resolves to now; NULL: what was found at load */
-};
-struct snapshot_upstream {
-    const char *name; /* "echo", the URL or the name; borrowed from the configuration */
-    bool is_echo;
-    const struct config_upstream *config; /* NULL for echo */
-    struct snapshot_server *servers;
-    size_t server_count;
-    struct tls_client *tls;     /* owned; NULL: no server takes https */
-    struct resolve_slot *slots; /* owned, one a server; NULL: no name is looked up again */
-};
 
 enum upstream_state {
     UPSTREAM_CONNECTING, /* the TCP handshake; deadline: timeouts.connect */
@@ -138,10 +119,9 @@ void upstream_group_init(struct upstream_group *group, struct engine *engine,
 /* Closes every idle connection. */
 void upstream_group_clear(struct upstream_group *group);
 
-/* Gives the exchange a connection and starts sending its head, or lets it wait for one; failures
- * come back through exchange_upstream_failed, possibly before this returns. */
-void upstream_start(struct exchange *x);
-/* The same for one that has waited for its turn. */
+/* What engines offer their exchanges. */
+extern const struct upstreams_ops UPSTREAMS;
+/* Starts once more an exchange that has waited for its turn. */
 void upstream_go_on(struct exchange *x);
 
 enum upstream_failure {
@@ -184,10 +164,5 @@ void upstream_conn_set_state(struct upstream_conn *conn, enum upstream_state sta
 void upstream_conn_bind(struct upstream_conn *conn, struct connection *client);
 /* True when it is sure that nothing came over an idle connection that no request asked for. */
 bool upstream_conn_is_quiet(struct upstream_conn *conn);
-
-/* Resolves the names (blocking; at load only). Names that do not resolve are warnings. */
-void snapshot_upstream_init(struct snapshot_upstream *upstream,
-                            const struct config_upstream *config, struct error_list *errors);
-void snapshot_upstream_clear(struct snapshot_upstream *upstream);
 
 #endif

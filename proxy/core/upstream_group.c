@@ -9,7 +9,7 @@
 #include "base/mem.h"
 #include "core/connection.h"
 #include "core/echo.h"
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 #include "core/exchange.h"
 #include "core/headers.h"
 #include "core/upstream.h"
@@ -93,8 +93,9 @@ void upstream_go_on(struct exchange *x)
     }
 }
 
-void upstream_start(struct exchange *x)
+static void start(struct exchange *x)
 {
+    x->group = &x->engine->groups[x->place->upstream];
     struct upstream_group *group = x->group;
     if (group->config->is_echo) {
         x->attempts++;
@@ -194,3 +195,31 @@ void upstream_attempt_failed(struct exchange *x, struct upstream_server *server,
     if (failure != UPSTREAM_NOT_SENT || !all_were_tried(x) || !upstream_pause_add(x))
         exchange_upstream_failed(x, outcome, told.ptr);
 }
+
+/* An address that the server's name stands for now. */
+static bool is_its_address(const struct upstream_server *server, struct str host)
+{
+    char text[ADDR_TEXT_SIZE];
+    for (size_t i = 0; i < server->addr_count; i++) {
+        if (str_equal_icase(host, str_of(addr_format_host(&server->addrs[i].addr, text))))
+            return true;
+    }
+    return false;
+}
+
+static bool has_origin(const struct exchange *x, bool is_https, struct str host, unsigned port)
+{
+    const struct upstream_group *group = x->group;
+    if (group == NULL)
+        return false;
+    for (size_t i = 0; i < group->server_count; i++) {
+        const struct upstream_server *server = &group->servers[i];
+        const struct config_server *config = server->config->config;
+        if (!config->is_unix && config->is_https == is_https && config->port == port &&
+            (str_equal_icase(host, str_of(config->host)) || is_its_address(server, host)))
+            return true;
+    }
+    return false;
+}
+
+const struct upstreams_ops UPSTREAMS = {start, has_origin};

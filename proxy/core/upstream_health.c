@@ -3,7 +3,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 #include "core/upstream.h"
 #include "core/upstream_queue.h"
 

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "core/connection.h"
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 #include "core/exchange.h"
 #include "core/snapshot.h"
 #include "core/tunnel.h"

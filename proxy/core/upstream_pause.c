@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 #include "core/exchange.h"
 #include "core/snapshot.h"
 #include "core/upstream.h"

@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "core/deadline.h"
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 #include "core/snapshot.h"
 #include "core/stream.h"
 #include "core/upstream.h"

@@ -6,7 +6,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 #include "core/exchange.h"
 #include "core/snapshot.h"
 #include "core/upstream.h"

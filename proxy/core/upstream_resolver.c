@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/deadline.h"
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 #include "core/snapshot.h"
 #include "core/upstream.h"
 #include "core/upstream_resolve.h"

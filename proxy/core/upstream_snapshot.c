@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
+#include "core/upstream_snapshot.h"
+
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "core/upstream.h"
 #include "core/upstream_resolve.h"
+#include "tls/tls_client.h"
 
 static void add_addr(struct snapshot_server *server, const struct addr *addr)
 {

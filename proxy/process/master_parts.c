@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: MIT */
 #include "config/config_load.h"
 #include "core/advice.h"
-#include "core/snapshot.h"
+#include "core/snapshot_load.h"
 #include "net/listener.h"
 #include "process/master.h"
 #include "process/worker.h"

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "core/engine.h"
+#include "core/snapshot_load.h"
 #include "process/master_private.h"
 #include "process/notify.h"
 

@@ -9,6 +9,7 @@
 #include "core/exchange.h"
 #include "core/headers.h"
 #include "core/route.h"
+#include "core/snapshot_load.h"
 #include "http/http1_parse.h"
 #include "http/http1_write.h"
 #include "micro.h"

@@ -8,7 +8,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/connection.h"
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 #include "core/error_page.h"
 #include "core/error_page_files.h"
 #include "core/exchange.h"

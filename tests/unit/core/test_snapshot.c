@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/snapshot.h"
+#include "core/snapshot_load.h"
 #include "unit/unit.h"
 
 START_TEST(a_policy_is_the_same_only_when_text_and_every_site_are)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "core/engine_internal.h"
+#include "core/engine_state.h"
 #include "core/upstream.h"
 #include "core/upstream_choice.h"
 #include "core/upstream_health.h"

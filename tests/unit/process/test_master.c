@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "core/engine.h"
+#include "core/snapshot_load.h"
 #include "process/master.h"
 #include "process/release.h"
 #include "unit/unit.h"

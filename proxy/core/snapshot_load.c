@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/snapshot.h"
+#include "core/snapshot_load.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 #include "core/route.h"
 #include "core/server_certificate.h"
 #include "core/trusted_proxy.h"
-#include "core/upstream.h"
+#include "core/upstream_snapshot.h"
 #include "observe/access_log.h"
 #include "tls/tls_ticket.h"
 

@@ -1,8 +1,8 @@
-/* engine_internal.h - the engine as the rest of core/ sees it.
+/* engine_state.h - one event loop's worth of state, which every room works with.
  *
  * SPDX-License-Identifier: MIT */
-#ifndef PROXY_CORE_ENGINE_INTERNAL_H
-#define PROXY_CORE_ENGINE_INTERNAL_H
+#ifndef PROXY_CORE_ENGINE_STATE_H
+#define PROXY_CORE_ENGINE_STATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,8 +13,6 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "core/crowd.h"
-#include "core/engine.h"
 #include "core/snapshot.h"
 #include "core/spool.h"
 #include "core/trim.h"
@@ -25,11 +23,22 @@
 
 struct cert_table;
 struct client;
+struct crowd;
+struct exchange;
 struct refusal_log;
 struct upstream_conn;
 struct upstream_group;
 struct upstream_resolver;
 struct verdict_cache;
+
+/* What exchanges ask of the upstreams. */
+struct upstreams_ops {
+    /* Gives the exchange a connection and starts sending its head, or lets it wait for one;
+     * failures come back through exchange_upstream_failed, possibly before this returns. */
+    void (*start)(struct exchange *x);
+    /* The exchange's upstream has a server of this origin now. */
+    bool (*has_origin)(const struct exchange *x, bool is_https, struct str host, unsigned port);
+};
 
 struct engine_listener {
     struct engine *engine;
@@ -51,14 +60,15 @@ struct engine {
     struct client *resting; /* those that have just become idle, longest first; see rest.h */
     struct event rest_event;
     size_t client_limit;
-    struct crowd crowd; /* who makes room at a limit */
-    size_t handshakes;  /* under way */
-    struct trim trim;   /* when memory of a burst is given back */
+    struct crowd *crowd; /* who makes room at a limit */
+    size_t handshakes;   /* under way */
+    struct trim trim;    /* when memory of a burst is given back */
     struct event every_second;
     bool is_accepting;
     struct client *closing; /* closed, to be freed when no callback of theirs can be running */
     struct upstream_conn *closing_upstreams;
     struct event closing_event;
+    const struct upstreams_ops *upstreams;
     struct upstream_group *groups; /* one for each snapshot upstream, same order */
     struct upstream_resolver *resolver;
     struct verdict_cache *verdicts;
@@ -77,17 +87,13 @@ struct engine {
     bool is_stale;   /* another policy is in force: no request may begin here */
     bool is_drained; /* the callback ran */
     uint64_t drain_deadline_ms;
-    engine_drained_cb drained;
+    void (*drained)(void *arg);
     void *drained_arg;
     struct event drain_event;
 };
 
 /* Frees what is on the closing lists in the next turn of the loop. */
 void engine_schedule_closing(struct engine *engine);
-/* A connection left the list of clients: accepting may go on, a drain may be complete. */
-void engine_client_closed(struct engine *engine);
-/* Somebody can make room again: accepting goes on if it stood still for want of it. */
-void engine_has_room(struct engine *engine);
 /* Unique for this process's life: what the log, the error page and {request_id} show. */
 #define ENGINE_REQUEST_ID_SIZE 17
 void engine_request_id(struct engine *engine, char ret_text[ENGINE_REQUEST_ID_SIZE]);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/exchange_state.h"
+
+#include "core/connection.h"
+
+struct identity *exchange_identity(struct exchange *x)
+{
+    return x->is_forwarded ? &x->forwarded : &x->connection->identity;
+}
+
+size_t upstream_takes_none(struct exchange *x, struct str data)
+{
+    (void)x;
+    (void)data;
+    return 0;
+}
+
+void upstream_does_nothing(struct exchange *x)
+{
+    (void)x;
+}
