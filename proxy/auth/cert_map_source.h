@@ -1,7 +1,7 @@
 /* cert_map_source.h - the certificate of a one-to-one mapping, in each of its spellings.
  *
  * A file (PEM or DER; the first certificate counts), base64 DER in place as IIS has it, or
- * sha256:HEX. For the mapping files, and for what looks at mappings as a whole (core/advice).
+ * sha256:HEX. For the mapping files, and for what looks at mappings as a whole (advice/advice).
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_AUTH_CERT_MAP_SOURCE_H

@@ -5,7 +5,7 @@
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "cli/usage.h"
-#include "core/snapshot_load.h"
+#include "engine/snapshot_load.h"
 #include "process/preflight.h"
 
 static const char USAGE[] =

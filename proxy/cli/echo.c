@@ -10,8 +10,8 @@
 #include "cli/cli.h"
 #include "cli/usage.h"
 #include "config/config_load.h"
-#include "core/engine.h"
-#include "core/snapshot_load.h"
+#include "engine/engine.h"
+#include "engine/snapshot_load.h"
 #include "net/listener.h"
 
 static const char USAGE[] =

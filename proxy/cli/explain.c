@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "core/explain.h"
+#include "explain/explain.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
+#include "access/route.h"
 #include "base/cert_bundle.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -17,8 +18,7 @@
 #include "cli/explain_print.h"
 #include "cli/load.h"
 #include "cli/usage.h"
-#include "core/route.h"
-#include "core/snapshot_load.h"
+#include "engine/snapshot_load.h"
 #include "http/uri.h"
 
 static const char USAGE[] =

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/unicode.h"
-#include "core/explain_windows.h"
+#include "explain/explain_windows.h"
 
 typedef void (*cert_text_fn)(const struct cert *cert, struct text *out);
 

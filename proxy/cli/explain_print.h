@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "base/text.h"
-#include "core/explain.h"
+#include "explain/explain.h"
 
 /* The verdict, the chain as a tree, why, and what would fix it. */
 void explain_print_text(const struct explain_report *report, struct text *out);

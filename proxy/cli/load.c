@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "advice/advice.h"
 #include "config/config_load.h"
-#include "core/advice.h"
-#include "core/snapshot_load.h"
+#include "engine/snapshot_load.h"
 
 const char *load_default_file(const char *command)
 {

@@ -5,7 +5,7 @@
 #define PROXY_CLI_LOAD_H
 
 #include "base/str.h"
-#include "core/snapshot_load.h"
+#include "engine/snapshot_load.h"
 
 /* The file to use when none is given: ./proxy.yaml, else /etc/mtls-proxy/proxy.yaml. NULL when
  * there is neither; stderr says so, and what to do. */

@@ -20,13 +20,13 @@
 
 /* Made and used by the rooms that are named: */
 struct authorize;        /* access/authorize.h */
-struct error_page_files; /* core/error_page_files.h */
-struct identity_names;   /* core/identity_headers.h */
-struct place_guard;      /* core/place_guard.h */
-struct route_table;      /* core/route.h */
+struct error_page_files; /* explain/error_page_files.h */
+struct identity_names;   /* forward/identity_headers.h */
+struct place_guard;      /* access/place_guard.h */
+struct route_table;      /* access/route.h */
 struct resolve_slot;     /* upstreams/upstream_resolve.h */
 struct tls_client;       /* tls/tls_client.h */
-struct trusted_proxies;  /* core/trusted_proxy.h */
+struct trusted_proxies;  /* access/trusted_proxy.h */
 
 struct snapshot_access { /* what a path may set, ready for use */
     const struct config_access *config;

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/snapshot_load.h"
+#include "engine/snapshot_load.h"
 
 /* No IN_MODIFY: a file that is being written is left alone until it is closed. */
 #define FILE_SIGNS \

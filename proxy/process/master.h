@@ -8,7 +8,7 @@
 #define PROXY_PROCESS_MASTER_H
 
 #include "config/config.h"
-#include "core/snapshot_load.h"
+#include "engine/snapshot_load.h"
 #include "process/listeners.h"
 #include "process/spawn.h"
 

@@ -2,9 +2,9 @@
  * the rest of the program.
  *
  * SPDX-License-Identifier: MIT */
+#include "advice/advice.h"
 #include "config/config_load.h"
-#include "core/advice.h"
-#include "core/snapshot_load.h"
+#include "engine/snapshot_load.h"
 #include "net/listener.h"
 #include "process/master.h"
 #include "process/worker.h"

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config_place.h"
-#include "core/snapshot_load.h"
+#include "engine/snapshot_load.h"
 #include "process/bind_problem.h"
 
 /* Slots are sockets and processes: a bound against a slip of the finger in a container with the

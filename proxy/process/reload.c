@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "core/engine.h"
-#include "core/snapshot_load.h"
+#include "engine/engine.h"
+#include "engine/snapshot_load.h"
 #include "process/master_private.h"
 #include "process/notify.h"
 

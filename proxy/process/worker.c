@@ -11,8 +11,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "core/engine.h"
 #include "core/spool.h"
+#include "engine/engine.h"
 #include "process/control.h"
 
 /* The engine keeps the deadline; this is for the case that it does not. */

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/engine.h"
+#include "engine/engine.h"
 #include "unit/auth/make_cert.h"
 
 #define MICRO_REQUIRE(condition)                                                  \

@@ -3,13 +3,13 @@
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "access/route.h"
 #include "base/mem.h"
 #include "base/text.h"
-#include "core/client.h"
-#include "core/exchange.h"
-#include "core/headers.h"
-#include "core/route.h"
-#include "core/snapshot_load.h"
+#include "clients/client.h"
+#include "engine/snapshot_load.h"
+#include "exchange/exchange.h"
+#include "forward/headers.h"
 #include "http/http1_parse.h"
 #include "http/http1_write.h"
 #include "micro.h"

@@ -15,7 +15,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "core/engine_state.h"
-#include "core/snapshot_load.h"
+#include "engine/snapshot_load.h"
 #include "micro.h"
 #include "net/addr.h"
 #include "net/listener.h"

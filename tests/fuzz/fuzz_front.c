@@ -6,11 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "access/authorize_name.h"
+#include "access/forwarded_cert.h"
 #include "base/buf.h"
-#include "core/authorize_name.h"
-#include "core/forwarded_cert.h"
-#include "core/identity_presets.h"
-#include "core/proxy_protocol.h"
+#include "clients/proxy_protocol.h"
+#include "forward/identity_presets.h"
 #include "fuzz/fuzz.h"
 
 static void check_proxy_header(struct str input)

@@ -12,7 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "core/engine.h"
+#include "engine/engine.h"
 #include "process/worker.h"
 #include "unit/unit.h"
 

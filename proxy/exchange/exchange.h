@@ -1,0 +1,65 @@
+/* exchange.h - the mediator between the two sides of a request: what each of them calls.
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_EXCHANGE_EXCHANGE_H
+#define PROXY_EXCHANGE_EXCHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/str.h"
+#include "core/exchange_state.h"
+#include "http/message.h"
+#include "http/outcome.h"
+
+/* Who asks: the client side of an exchange that is to begin. */
+struct client_end {
+    const struct client_ops *ops;
+    void *client; /* that side's own state */
+    struct connection *connection;
+    struct engine *engine;
+};
+
+/* A request head was read, whose slices lie in *arena, which the exchange takes over: routes,
+ * judges and either forwards or refuses it. Calls back into the client's ops, also before it
+ * returns. ret_exchange is set before anything is called. */
+void exchange_begin(struct client_end end, struct arena *arena, const struct http_request *request,
+                    struct exchange **ret_exchange);
+/* A head that cannot be read: answers it. */
+void exchange_begin_refused(struct client_end end, struct arena *arena, enum outcome outcome,
+                            const char *detail, struct exchange **ret_exchange);
+
+/* The certificate that was awaited is there, or known not to come: decides, and goes on. */
+void exchange_authorize(struct exchange *x);
+
+/* From the client side: */
+size_t exchange_request_body(struct exchange *x, struct str data);
+void exchange_request_end(struct exchange *x);
+/* The request's body is malformed, too large or too slow. detail: static. */
+void exchange_request_failed(struct exchange *x, enum outcome outcome, const char *detail);
+/* The response's last byte left, or the client is gone: lets go of the upstream, writes the log. */
+void exchange_finish(struct exchange *x, bool client_is_gone);
+/* Ends it without a response and without a line in the access log: as if never answered. */
+void exchange_forget(struct exchange *x);
+/* Frees a finished exchange. */
+void exchange_free(struct exchange *x);
+
+/* From the upstream side: */
+void exchange_upstream_ready(struct exchange *x);
+/* 1xx other than 101: passed on when the client can tell it from an answer. */
+void exchange_response_interim(struct exchange *x, const struct http_response *response);
+void exchange_response_head(struct exchange *x, const struct http_response *response);
+size_t exchange_response_body(struct exchange *x, struct str data);
+void exchange_response_end(struct exchange *x);
+/* Before the response's head: answered with the outcome; after it: aborted. */
+void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const char *detail);
+
+/* Answers with x->response, which is complete, and this body. */
+void exchange_answer(struct exchange *x, struct str body);
+/* Answers with the outcome's page; the upstream, if any, is cancelled. */
+void exchange_refuse(struct exchange *x, enum outcome outcome);
+/* The upstream side lets go of a complete exchange (its connection is back in the pool). */
+void exchange_detach_upstream(struct exchange *x);
+
+#endif

@@ -1,0 +1,87 @@
+/* identity_headers.h - what the backend is told about the client, in the dialect it speaks.
+ *
+ * Sources: RFC 9440; docs/reference.md, "What the backend is told".
+ *
+ * SPDX-License-Identifier: MIT */
+#ifndef PROXY_FORWARD_IDENTITY_HEADERS_H
+#define PROXY_FORWARD_IDENTITY_HEADERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "auth/client_cert.h"
+#include "auth/verdict.h"
+#include "base/arena.h"
+#include "base/str.h"
+#include "config/config.h"
+#include "core/identity.h"
+#include "http/message.h"
+
+/* Names a client must never get through to a backend: those of every preset and of every
+ * configured header, under any spelling a backend might fold together. */
+struct identity_names;
+struct identity_names *identity_names_new(const struct config *config);
+void identity_names_free(struct identity_names *names);
+/* Compares without case, and with every mark of a token read as '-': a CGI folds them all. */
+bool identity_names_contain(const struct identity_names *names, struct str name);
+
+struct identity_facts { /* of one request; slices live as long as the request */
+    const struct config_forward *forward;
+    struct cert *leaf;         /* NULL: none to show */
+    struct cert *const *chain; /* validated chain without the leaf, issuer first */
+    size_t chain_count;
+    const struct cert *anchor; /* which the chain does not have; NULL: unknown */
+    const struct cert *server; /* the site's own certificate; NULL: no TLS */
+    const char *user;          /* NULL: none */
+    const char *password;
+    const char *verdict;
+    const char *tls_version;
+    const char *cipher;
+    int cipher_bits; /* 0: not known */
+    const char *client_ip;
+    const char *request_id;
+    bool arr_quote_single;
+};
+
+/* Presets that show the validated chain. */
+#define IDENTITY_WITH_CHAIN ((unsigned)IDENTITY_RFC9440_CHAIN | (unsigned)IDENTITY_TRAEFIK)
+
+/* A longer value is left out, and the header named in X-Identity-Omitted: half a certificate or
+ * half a name would be worse than none. */
+#define IDENTITY_VALUE_MAX ((size_t)32 * 1024)
+
+/* The fields that are the same for every request of a connection, and the others. Empty values are
+ * left out. */
+void identity_headers_add_lasting(const struct identity_facts *facts, struct arena *arena,
+                                  struct http_fields *fields);
+void identity_headers_add_fresh(const struct identity_facts *facts, struct arena *arena,
+                                struct http_fields *fields);
+/* Both. */
+void identity_headers_add(const struct identity_facts *facts, struct arena *arena,
+                          struct http_fields *fields);
+/* A template shows something of the validated chain above the leaf. */
+bool identity_shows_chain(const struct config_access *access);
+/* The value of one template. */
+struct str identity_template(const struct identity_facts *facts, struct str template_text,
+                             struct arena *arena);
+
+/* Lasting fields, made once for all connections of a client; one an engine, not thread-safe. Holds
+ * at most max; the least recently used goes first. */
+struct identity_renderings;
+struct identity_renderings *identity_renderings_new(size_t max);
+/* NULL is allowed; what connections hold lives on. */
+void identity_renderings_free(struct identity_renderings *all);
+
+/* NULL: not known yet. The fields live until identity_cache_clear(). */
+const struct http_fields *identity_cache_find(struct identity_cache *cache,
+                                              struct identity_renderings *all,
+                                              const struct identity_facts *facts,
+                                              const struct verdict *verdict);
+/* Copies the fields, which were not found; does nothing once the cache is full. The verdict (from
+ * the verdict cache, or NULL) and the leaf are what the fields were made from. */
+void identity_cache_add(struct identity_cache *cache, struct identity_renderings *all,
+                        const struct identity_facts *facts, const struct verdict *verdict,
+                        const struct http_fields *fields);
+void identity_cache_clear(struct identity_cache *cache);
+
+#endif
