@@ -243,9 +243,8 @@ static bool is_new(struct findings *findings, enum outcome outcome, const struct
             memcmp(findings->items[i].cert->sha256, cert->sha256, sizeof cert->sha256) == 0)
             return false;
     }
-    if (findings->count < FINDINGS_MAX) {
+    if (findings->count < FINDINGS_MAX)
         findings->items[findings->count++] = (struct finding){outcome, cert};
-    }
     return true;
 }
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "clients/crowd.h"
+#include "clients/crowd_place.h"
 #include "net/addr.h"
 
 struct address_counts;

@@ -2,7 +2,6 @@
 #include "clients/clear_text.h"
 
 #include "clients/client.h"
-#include "clients/client_http1.h"
 #include "explain/refusal_log.h"
 #include "tls/tls_transport.h"
 
@@ -54,6 +53,5 @@ bool clear_text_begin(struct client *client, transport_cb callback)
     stream->bytes_read += buf_len(bytes);
     client->connection.is_plain_on_https = true;
     client_set_state(client, CLIENT_IDLE);
-    client_http1_run(client, true);
     return true;
 }

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "clients/crowd.h"
+#include "clients/crowd_place.h"
 #include "clients/proxy_protocol.h"
 #include "core/connection.h"
 #include "core/deadline.h"

@@ -11,6 +11,7 @@
 #include "clients/linger.h"
 #include "core/snapshot.h"
 #include "exchange/body_buffer.h"
+#include "exchange/exchange_begin.h"
 #include "http/http1_write.h"
 #include "tls/tls_transport.h"
 

@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "clients/accept.h"
 #include "clients/address_count.h"
 #include "clients/client.h"
 #include "core/engine_state.h"
@@ -70,14 +69,14 @@ static void take_off(struct client *client)
     place->where = CROWD_BUSY;
 }
 
-void crowd_move(struct client *client, enum crowd_class where)
+bool crowd_move(struct client *client, enum crowd_class where)
 {
     struct engine *engine = client->engine;
     struct crowd_place *place = &client->crowd;
     take_off(client);
     place->where = where;
     if (where == CROWD_BUSY)
-        return;
+        return false;
     if (where == CROWD_FRESH) {
         place->since_ms = clock_ticks_ms();
         engine->crowd->fresh_count++;
@@ -85,8 +84,7 @@ void crowd_move(struct client *client, enum crowd_class where)
     DL_APPEND2(engine->crowd->waiting.first[where], client, crowd.prev, crowd.next);
     if (place->address != NULL)
         DL_APPEND2(place->address->waiting.first[where], client, crowd.own_prev, crowd.own_next);
-    if (!engine->is_accepting)
-        accept_has_room(engine);
+    return true;
 }
 
 void crowd_count(struct client *client, const struct addr *addr)
@@ -95,7 +93,7 @@ void crowd_count(struct client *client, const struct addr *addr)
     take_off(client);
     client->crowd.address = address_count_get(client->engine->crowd->addresses, addr);
     address_count_take(client->crowd.address);
-    crowd_move(client, where);
+    (void)crowd_move(client, where);
 }
 
 void crowd_leave(struct client *client)
@@ -121,7 +119,7 @@ static struct client *longest_idle(const struct crowd_waiting *waiting)
         struct client *client = waiting->first[CROWD_IDLE];
         if (!has_arrived(client))
             return client;
-        crowd_move(client, CROWD_IDLE);
+        (void)crowd_move(client, CROWD_IDLE);
     }
     return NULL;
 }

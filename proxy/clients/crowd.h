@@ -15,35 +15,11 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "clients/crowd_place.h"
 #include "net/addr.h"
 
-struct address_count;
 struct address_counts;
-struct client;
 struct engine;
-
-/* In the order in which they go. */
-enum crowd_class {
-    CROWD_LINGER, /* answered and closed on our side */
-    CROWD_FRESH,  /* no handshake or no whole head yet */
-    CROWD_IDLE,   /* between two requests */
-    CROWD_CLASSES,
-    CROWD_BUSY = CROWD_CLASSES, /* a request in flight, or gone: on no list */
-};
-
-struct crowd_waiting {
-    struct client *first[CROWD_CLASSES]; /* longest waiting first */
-};
-
-/* A client's part. */
-struct crowd_place {
-    struct client *prev, *next;         /* among all */
-    struct client *own_prev, *own_next; /* among those of the same address */
-    struct address_count *address;      /* NULL: a trusted proxy, not counted */
-    enum crowd_class where;
-    uint64_t since_ms; /* clock_ticks_ms; CROWD_FRESH only */
-    bool has_asked;    /* a request was taken */
-};
 
 /* An engine's part. */
 struct crowd {
@@ -70,8 +46,8 @@ MUST_USE bool crowd_admit(struct engine *engine, const struct addr *addr);
 MUST_USE bool crowd_admit_source(struct engine *engine, const struct addr *addr);
 /* The client counts for this address from now on. */
 void crowd_count(struct client *client, const struct addr *addr);
-/* What a client waits for has changed; it stands last in its list. */
-void crowd_move(struct client *client, enum crowd_class where);
+/* What a client waits for has changed; it stands last in its list. True: it can make room. */
+bool crowd_move(struct client *client, enum crowd_class where);
 /* The client is closed: it is on no list and counts no more. */
 void crowd_leave(struct client *client);
 /* At limits.connections: says so at once, and then once a minute. */

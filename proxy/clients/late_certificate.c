@@ -8,6 +8,7 @@
 #include "clients/client.h"
 #include "core/snapshot.h"
 #include "exchange/exchange.h"
+#include "exchange/exchange_begin.h"
 #include "explain/refusal_log.h"
 #include "forward/identity_headers.h"
 #include "tls/tls_transport.h"

@@ -21,7 +21,7 @@
 #include "http/outcome.h"
 #include "http/uri.h"
 
-struct body_buffer;
+struct body_store;
 struct connection;
 struct exchange;
 struct snapshot_access;
@@ -140,13 +140,13 @@ struct exchange {
     const struct snapshot_server *headers_for; /* whom upstream_fields were made for */
     bool is_stripped;                          /* rewrite.strip_prefix was taken off */
     bool request_has_body;
-    bool request_ended;           /* the client's body is complete */
-    bool request_is_read;         /* all of the body was taken before it goes upstream, from: */
-    struct body_buffer *buffered; /* NULL: nothing is kept */
-    bool continue_sent;           /* the client was told to send its body */
-    bool upstream_is_ready;       /* takes request body */
-    bool upstream_needs_flush;    /* something is queued there */
-    uint64_t request_body_sent;   /* bytes of it that went upstream */
+    bool request_ended;          /* the client's body is complete */
+    bool request_is_read;        /* all of the body was taken before it goes upstream, from: */
+    struct body_store *buffered; /* NULL: nothing is kept */
+    bool continue_sent;          /* the client was told to send its body */
+    bool upstream_is_ready;      /* takes request body */
+    bool upstream_needs_flush;   /* something is queued there */
+    uint64_t request_body_sent;  /* bytes of it that went upstream */
 
     struct http_response response; /* as the client gets it */
     bool is_chunked;               /* the response towards the client */

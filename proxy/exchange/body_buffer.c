@@ -3,30 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "core/engine_state.h"
 #include "core/snapshot.h"
+#include "exchange/body_store.h"
 #include "exchange/exchange.h"
-
-/* The first piece of the memory; it doubles, so that it costs what was sent, not what was said. */
-#define FIRST_BYTES 4096
-
-struct body_buffer { /* in the exchange's arena */
-    char *bytes;     /* owned; what comes first */
-    size_t len;
-    size_t capacity;
-    struct spool_piece rest;
-    bool is_first_read;
-    uint64_t rest_read;
-    struct buf *reading; /* of the rest; NULL: nothing */
-};
 
 /* ---- loading ------------------------------------------------------------------------------ */
 
@@ -68,23 +52,6 @@ bool body_buffer_check(const struct config *config, struct error_list *errors)
 
 /* ---- collecting --------------------------------------------------------------------------- */
 
-static size_t keep(struct body_buffer *buffer, struct str data, size_t most)
-{
-    size_t room = most - buffer->len;
-    size_t len = data.len < room ? data.len : room;
-    size_t capacity = buffer->capacity == 0 ? FIRST_BYTES : buffer->capacity;
-    while (capacity - buffer->len < len)
-        capacity *= 2;
-    if (len > 0 && capacity != buffer->capacity) {
-        buffer->bytes = xreallocarray(buffer->bytes, capacity, 1);
-        buffer->capacity = capacity;
-    }
-    if (len > 0)
-        memcpy(buffer->bytes + buffer->len, data.ptr, len);
-    buffer->len += len;
-    return len;
-}
-
 static void failed(struct exchange *x, int error)
 {
     log_error("body.spool", "id=%s error=\"%s\"", x->id, strerrordesc_np(-error));
@@ -93,11 +60,8 @@ static void failed(struct exchange *x, int error)
 
 static size_t op_send_body(struct exchange *x, struct str data)
 {
-    struct body_buffer *buffer = x->upstream;
-    struct str rest =
-        str_skip(data, keep(buffer, data, x->engine->snapshot->config->limits.buffered_body_bytes));
     int error =
-        rest.len == 0 ? 0 : spool_append(&x->engine->spool, &buffer->rest, rest.ptr, rest.len);
+        body_store_add(x->upstream, data, x->engine->snapshot->config->limits.buffered_body_bytes);
     if (error < 0)
         failed(x, error);
     return data.len;
@@ -106,9 +70,8 @@ static size_t op_send_body(struct exchange *x, struct str data)
 /* What was collected is drawn by the client side's turn, as if it came from the client. */
 static void op_end_body(struct exchange *x)
 {
-    struct body_buffer *buffer = x->upstream;
-    x->request.body = (struct http_body_framing){.kind = HTTP_BODY_LENGTH,
-                                                 .length = buffer->len + buffer->rest.len};
+    x->request.body =
+        (struct http_body_framing){.kind = HTTP_BODY_LENGTH, .length = body_store_len(x->upstream)};
     x->request_is_read = true;
     x->request_ended = false;
     x->request_body_sent = 0;
@@ -118,7 +81,7 @@ static void op_end_body(struct exchange *x)
 
 static void op_cancel(struct exchange *x)
 {
-    body_buffer_clear(x);
+    body_store_clear(x->buffered, &x->engine->buffers);
 }
 
 static const struct upstream_ops BUFFER_OPS = {
@@ -133,7 +96,7 @@ bool body_buffer_begin(struct exchange *x)
 {
     if (!x->place->config->forward.request_body_buffer || !x->request_has_body)
         return false;
-    x->buffered = arena_calloc(&x->arena, 1, sizeof *x->buffered);
+    x->buffered = body_store_new(&x->arena, &x->engine->spool);
     x->upstream = x->buffered;
     x->upstream_ops = &BUFFER_OPS;
     exchange_upstream_ready(x);
@@ -144,40 +107,12 @@ bool body_buffer_begin(struct exchange *x)
 
 bool body_buffer_next(struct exchange *x, struct str *ret_data)
 {
-    struct body_buffer *buffer = x->buffered;
-    if (buffer == NULL)
+    if (x->buffered == NULL)
         return false;
-    if (!buffer->is_first_read && buffer->len > 0) {
-        buffer->is_first_read = true;
-        *ret_data = str_make(buffer->bytes, buffer->len);
+    int error = 0;
+    if (body_store_next(x->buffered, &x->engine->buffers, ret_data, &error))
         return true;
-    }
-    if (buffer->rest_read == buffer->rest.len) {
-        body_buffer_clear(x);
-        return false;
-    }
-    if (buffer->reading == NULL)
-        buffer->reading = buf_acquire_bulk(&x->engine->buffers);
-    if (buffer->reading == NULL)
-        buffer->reading = buf_acquire(&x->engine->buffers);
-    long len = spool_read(&x->engine->spool, &buffer->rest, buffer->rest_read,
-                          buffer->reading->bytes, buffer->reading->size);
-    if (len <= 0) {
-        failed(x, (int)len);
-        return false;
-    }
-    buffer->rest_read += (uint64_t)len;
-    *ret_data = str_make(buffer->reading->bytes, (size_t)len);
-    return true;
-}
-
-void body_buffer_clear(struct exchange *x)
-{
-    struct body_buffer *buffer = x->buffered;
-    if (buffer == NULL)
-        return;
-    x->buffered = NULL;
-    free(buffer->bytes);
-    spool_release(&x->engine->spool, &buffer->rest);
-    buf_release(&x->engine->buffers, buffer->reading);
+    if (error < 0)
+        failed(x, error);
+    return false;
 }

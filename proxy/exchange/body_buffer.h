@@ -20,12 +20,10 @@ struct exchange;
 /* Whether any place buffers; then `temporary_directory` must be one that can be written to. */
 bool body_buffer_check(const struct config *config, struct error_list *errors);
 
-/* True when the body is collected first; upstream_start() follows by itself. */
+/* True when the body is collected first; the upstream is started by itself. */
 bool body_buffer_begin(struct exchange *x);
 /* After the client's last byte: the next piece for the backend, valid until the next call. False
  * when there is none (left), or the exchange was refused because it could not be read. */
 bool body_buffer_next(struct exchange *x, struct str *ret_data);
-/* Gives everything back; idempotent. */
-void body_buffer_clear(struct exchange *x);
 
 #endif

@@ -13,26 +13,6 @@
 #include "http/message.h"
 #include "http/outcome.h"
 
-/* Who asks: the client side of an exchange that is to begin. */
-struct client_end {
-    const struct client_ops *ops;
-    void *client; /* that side's own state */
-    struct connection *connection;
-    struct engine *engine;
-};
-
-/* A request head was read, whose slices lie in *arena, which the exchange takes over: routes,
- * judges and either forwards or refuses it. Calls back into the client's ops, also before it
- * returns. ret_exchange is set before anything is called. */
-void exchange_begin(struct client_end end, struct arena *arena, const struct http_request *request,
-                    struct exchange **ret_exchange);
-/* A head that cannot be read: answers it. */
-void exchange_begin_refused(struct client_end end, struct arena *arena, enum outcome outcome,
-                            const char *detail, struct exchange **ret_exchange);
-
-/* The certificate that was awaited is there, or known not to come: decides, and goes on. */
-void exchange_authorize(struct exchange *x);
-
 /* From the client side: */
 size_t exchange_request_body(struct exchange *x, struct str data);
 void exchange_request_end(struct exchange *x);

@@ -15,6 +15,7 @@
 #include "base/str.h"
 #include "config/config.h"
 #include "core/identity.h"
+#include "forward/identity_facts.h"
 #include "http/message.h"
 
 /* Names a client must never get through to a backend: those of every preset and of every
@@ -25,30 +26,8 @@ void identity_names_free(struct identity_names *names);
 /* Compares without case, and with every mark of a token read as '-': a CGI folds them all. */
 bool identity_names_contain(const struct identity_names *names, struct str name);
 
-struct identity_facts { /* of one request; slices live as long as the request */
-    const struct config_forward *forward;
-    struct cert *leaf;         /* NULL: none to show */
-    struct cert *const *chain; /* validated chain without the leaf, issuer first */
-    size_t chain_count;
-    const struct cert *anchor; /* which the chain does not have; NULL: unknown */
-    const struct cert *server; /* the site's own certificate; NULL: no TLS */
-    const char *user;          /* NULL: none */
-    const char *password;
-    const char *verdict;
-    const char *tls_version;
-    const char *cipher;
-    int cipher_bits; /* 0: not known */
-    const char *client_ip;
-    const char *request_id;
-    bool arr_quote_single;
-};
-
 /* Presets that show the validated chain. */
 #define IDENTITY_WITH_CHAIN ((unsigned)IDENTITY_RFC9440_CHAIN | (unsigned)IDENTITY_TRAEFIK)
-
-/* A longer value is left out, and the header named in X-Identity-Omitted: half a certificate or
- * half a name would be worse than none. */
-#define IDENTITY_VALUE_MAX ((size_t)32 * 1024)
 
 /* The fields that are the same for every request of a connection, and the others. Empty values are
  * left out. */

@@ -7,7 +7,10 @@
 #ifndef PROXY_FORWARD_IDENTITY_PRESETS_H
 #define PROXY_FORWARD_IDENTITY_PRESETS_H
 
-#include "forward/identity_headers.h"
+#include "base/arena.h"
+#include "base/str.h"
+#include "forward/identity_facts.h"
+#include "http/message.h"
 
 struct identity_sink { /* where fields go */
     struct arena *arena;

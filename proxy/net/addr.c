@@ -32,9 +32,8 @@ static struct str unix_path(const struct addr *addr)
 
 bool addr_from_numeric(const char *host, unsigned port, struct addr *ret_addr)
 {
-    if (port > 65535) {
+    if (port > 65535)
         return false;
-    }
     struct addr addr = {0};
     struct sockaddr_in *in = (void *)&addr.storage;
     struct sockaddr_in6 *in6 = (void *)&addr.storage;
@@ -58,9 +57,8 @@ bool addr_from_unix(const char *path, struct addr *ret_addr)
     struct addr addr = {0};
     struct sockaddr_un *un = (void *)&addr.storage;
     size_t len = strlen(path);
-    if (len == 0 || len >= sizeof un->sun_path) {
+    if (len == 0 || len >= sizeof un->sun_path)
         return false;
-    }
     un->sun_family = AF_UNIX;
     memcpy(un->sun_path, path, len + 1);
     addr.len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len + 1);
@@ -138,9 +136,8 @@ bool addr_equal(const struct addr *a, const struct addr *b)
 
 bool addr_equal_host(const struct addr *a, const struct addr *b)
 {
-    if (a->storage.ss_family != b->storage.ss_family) {
+    if (a->storage.ss_family != b->storage.ss_family)
         return false;
-    }
     switch (a->storage.ss_family) {
     case AF_INET:
         return as_in(a)->sin_addr.s_addr == as_in(b)->sin_addr.s_addr;

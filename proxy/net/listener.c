@@ -44,21 +44,17 @@ static int set_option(int fd, int level, int name)
 static int open_bound(const struct addr *addr, bool reuse_port, int *ret_fd)
 {
     int fd = socket(addr->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
+    if (fd < 0)
         return -errno;
-    }
     /* After a restart connections of the last run may still be in TIME_WAIT. */
     int status = set_option(fd, SOL_SOCKET, SO_REUSEADDR);
-    if (status == 0 && reuse_port) {
+    if (status == 0 && reuse_port)
         status = set_option(fd, SOL_SOCKET, SO_REUSEPORT);
-    }
-    if (status == 0 && addr->storage.ss_family == AF_INET6) {
+    if (status == 0 && addr->storage.ss_family == AF_INET6)
         status = set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);
-    }
     const struct sockaddr *local = (const void *)&addr->storage;
-    if (status == 0 && bind(fd, local, addr->len) < 0) {
+    if (status == 0 && bind(fd, local, addr->len) < 0)
         status = -errno;
-    }
     if (status != 0) {
         (void)close(fd);
         return status;
@@ -72,9 +68,8 @@ static int probe(const struct addr *addr)
 {
     int fd = -1;
     int status = open_bound(addr, false, &fd);
-    if (status == 0) {
+    if (status == 0)
         (void)close(fd);
-    }
     return status;
 }
 
@@ -82,9 +77,8 @@ static int open_slot(struct addr *addr, int *ret_fd)
 {
     int fd = -1;
     int status = open_bound(addr, true, &fd);
-    if (status != 0) {
+    if (status != 0)
         return status;
-    }
     struct addr real = {.len = sizeof real.storage};
     struct sockaddr *local = (void *)&real.storage;
     if (listen(fd, BACKLOG) < 0 || getsockname(fd, local, &real.len) < 0) {
@@ -100,9 +94,8 @@ static int open_slot(struct addr *addr, int *ret_fd)
 int listener_open(struct addr *addr, unsigned slots, int *ret_fds)
 {
     struct addr real = *addr;
-    if (real.storage.ss_family != AF_INET && real.storage.ss_family != AF_INET6) {
+    if (real.storage.ss_family != AF_INET && real.storage.ss_family != AF_INET6)
         return -EAFNOSUPPORT;
-    }
     /* Port 0 needs no probe: the kernel never chooses a port that somebody shares. */
     int status = addr_port(&real) == 0 ? 0 : probe(&real);
     unsigned opened = 0;
@@ -141,9 +134,8 @@ static void on_resume(evutil_socket_t fd, short what, void *arg)
 static void complain(struct listener *listener, int error_number, int pause_ms)
 {
     uint64_t now_ms = clock_monotonic_ms();
-    if (listener->has_complained && now_ms - listener->complained_ms < COMPLAIN_EVERY_MS) {
+    if (listener->has_complained && now_ms - listener->complained_ms < COMPLAIN_EVERY_MS)
         return;
-    }
     listener->has_complained = true;
     listener->complained_ms = now_ms;
     log_warn("listener.paused", "ms=%d error=\"%s\"", pause_ms, strerrordesc_np(error_number));
@@ -187,9 +179,8 @@ static void on_acceptable(evutil_socket_t socket_fd, short what, void *arg)
     (void)socket_fd;
     (void)what;
     for (unsigned i = 0; i < ACCEPTS_PER_TURN && listener->is_accepting; i++) {
-        if (listener->room != NULL && !listener->room(false, listener->arg)) {
+        if (listener->room != NULL && !listener->room(false, listener->arg))
             return;
-        }
         struct addr peer = {.len = sizeof peer.storage};
         struct sockaddr *remote = (void *)&peer.storage;
         int fd = accept4(listener->fd, remote, &peer.len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -227,9 +218,8 @@ struct listener *listener_new(struct event_base *base, int fd, listener_cb callb
 
 void listener_free(struct listener *listener)
 {
-    if (listener == NULL) {
+    if (listener == NULL)
         return;
-    }
     (void)event_del(&listener->accept_event);
     (void)event_del(&listener->resume_event);
     free(listener);

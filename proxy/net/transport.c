@@ -57,17 +57,15 @@ static void on_pending(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     transport->pending_added = false;
-    if (transport->wants_read && transport->ops->has_pending(transport)) {
+    if (transport->wants_read && transport->ops->has_pending(transport))
         transport->callback(transport, true, false, transport->arg);
-    }
 }
 
 /* Brings the events in line with the wishes and with what TLS said last. */
 static void update_events(struct transport *transport)
 {
-    if (needs_readable(transport) && !transport->read_added) {
+    if (needs_readable(transport) && !transport->read_added)
         transport->read_added = event_add(&transport->read_event, NULL) == 0;
-    }
     bool needs_write = needs_writable(transport);
     if (needs_write && !transport->write_added) {
         transport->write_added = event_add(&transport->write_event, NULL) == 0;
@@ -102,9 +100,8 @@ void transport_init(struct transport *transport, const struct transport_ops *ops
 
 void transport_want(struct transport *transport, bool read, bool write)
 {
-    if (!transport_is_open(transport)) {
+    if (!transport_is_open(transport))
         return;
-    }
     transport->wants_read = read;
     transport->wants_write = write;
     update_events(transport);
@@ -184,16 +181,14 @@ int transport_release(struct transport *transport)
 
 void transport_close(struct transport *transport)
 {
-    if (transport_is_open(transport)) {
+    if (transport_is_open(transport))
         (void)close(transport_release(transport));
-    }
 }
 
 const char *transport_error(const struct transport *transport)
 {
-    if (transport->error != NULL) {
+    if (transport->error != NULL)
         return transport->error;
-    }
     const char *text =
         transport->error_number != 0 ? strerrordesc_np(transport->error_number) : NULL;
     return text == NULL ? "" : text;
@@ -201,9 +196,8 @@ const char *transport_error(const struct transport *transport)
 
 static enum transport_result socket_failed(struct transport *transport, int error_number)
 {
-    if (error_number == EAGAIN) {
+    if (error_number == EAGAIN)
         return TRANSPORT_AGAIN;
-    }
     transport->error_number = error_number;
     transport->error = strerrordesc_np(error_number);
     return TRANSPORT_ERROR;
@@ -222,12 +216,10 @@ static enum transport_result plain_read(struct transport *transport, char *bytes
     do {
         len = recv(transport->fd, bytes, size, 0);
     } while (len < 0 && errno == EINTR);
-    if (len < 0) {
+    if (len < 0)
         return socket_failed(transport, errno);
-    }
-    if (len == 0) {
+    if (len == 0)
         return TRANSPORT_EOF;
-    }
     *ret_len = (size_t)len;
     return TRANSPORT_OK;
 }
@@ -240,9 +232,8 @@ static enum transport_result plain_write(struct transport *transport, const char
     do {
         sent = send(transport->fd, bytes, len, MSG_NOSIGNAL);
     } while (sent < 0 && errno == EINTR);
-    if (sent < 0) {
+    if (sent < 0)
         return socket_failed(transport, errno);
-    }
     *ret_len = (size_t)sent;
     return TRANSPORT_OK;
 }
@@ -294,9 +285,8 @@ void transport_init_plain(struct transport *transport, struct event_base *base, 
 
 void transport_become_plain(struct transport *transport)
 {
-    if (!transport_is_open(transport) || transport->ops == &PLAIN_OPS) {
+    if (!transport_is_open(transport) || transport->ops == &PLAIN_OPS)
         return;
-    }
     transport->ops->clear(transport);
     transport->ops = &PLAIN_OPS;
     transport->read_needs_write = transport->write_needs_read = false;
@@ -312,9 +302,8 @@ enum transport_result transport_drop(struct transport *transport, size_t *ret_le
     do {
         len = recv(transport->fd, unused, sizeof unused, MSG_TRUNC);
     } while (len < 0 && errno == EINTR);
-    if (len <= 0) {
+    if (len <= 0)
         return len == 0 ? TRANSPORT_EOF : socket_failed(transport, errno);
-    }
     *ret_len = (size_t)len;
     return TRANSPORT_OK;
 }
@@ -322,13 +311,11 @@ enum transport_result transport_drop(struct transport *transport, size_t *ret_le
 int transport_connect(const struct addr *addr, int *ret_fd)
 {
     int fd = socket(addr->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
+    if (fd < 0)
         return -errno;
-    }
     int on = 1;
-    if (addr->storage.ss_family != AF_UNIX) {
+    if (addr->storage.ss_family != AF_UNIX)
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    }
     /* connect(2): interrupted, it goes on in the background like EINPROGRESS. */
     const struct sockaddr *target = (const void *)&addr->storage;
     if (connect(fd, target, addr->len) < 0 && errno != EINPROGRESS && errno != EINTR) {
@@ -344,8 +331,7 @@ int net_socket_error(int fd)
 {
     int error_number = 0;
     socklen_t len = sizeof error_number;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error_number, &len) < 0) {
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error_number, &len) < 0)
         return errno;
-    }
     return error_number;
 }

@@ -36,9 +36,8 @@ static int on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_
 {
     const struct config_list *ours = &tls_connection_of(ssl)->site->config->tls.alpn;
     (void)arg;
-    if (ours->count == 0) {
+    if (ours->count == 0)
         return SSL_TLSEXT_ERR_NOACK;
-    }
     for (size_t i = 0; i < ours->count; i++) {
         struct str name = str_of(ours->items[i].text);
         for (unsigned at = 0; at < offered_len; at += 1u + offered[at]) {
@@ -59,9 +58,8 @@ static int on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_
 /* close_notify must be told from a plain FIN; OpenSSL reports both as an orderly end. */
 static void on_info(const SSL *ssl, int where, int value)
 {
-    if (where == SSL_CB_READ_ALERT && (value & 0xff) == SSL_AD_CLOSE_NOTIFY) {
+    if (where == SSL_CB_READ_ALERT && (value & 0xff) == SSL_AD_CLOSE_NOTIFY)
         tls_connection_of(ssl)->has_goodbye = true;
-    }
 }
 
 /* The format of NSS key logs, which Wireshark reads. */
@@ -128,12 +126,10 @@ static int compare_hosts(const void *a, const void *b)
     const struct tls_host *right = b;
     size_t common = left->host.len < right->host.len ? left->host.len : right->host.len;
     int order = memcmp(left->host.ptr, right->host.ptr, common);
-    if (order == 0 && left->host.len != right->host.len) {
+    if (order == 0 && left->host.len != right->host.len)
         order = left->host.len < right->host.len ? -1 : 1;
-    }
-    if (order == 0 && left->order != right->order) {
+    if (order == 0 && left->order != right->order)
         order = left->order < right->order ? -1 : 1;
-    }
     return order;
 }
 
@@ -151,9 +147,8 @@ static void add_hosts(struct tls_listener *listener, struct tls_site *site, size
 static struct tls_site *choose_default(struct tls_site *const *sites, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (sites[i]->config->hosts.count == 0) {
+        if (sites[i]->config->hosts.count == 0)
             return sites[i];
-        }
     }
     return sites[0];
 }
@@ -183,13 +178,11 @@ struct tls_listener *tls_listener_new(struct tls_site *const *sites, size_t coun
     listener->ctx = tls_context_new_common(config);
     listener->bio_method = tls_bio_method_new();
     (void)SSL_CTX_set_timeout(listener->ctx, listener->lifetime_s > 0 ? listener->lifetime_s : 1);
-    if (!listener->has_tickets) {
+    if (!listener->has_tickets)
         SSL_CTX_set_options(listener->ctx, SSL_OP_NO_TICKET);
-    }
     tls_session_install(listener->ctx);
-    if (listener->store != NULL) {
+    if (listener->store != NULL)
         tls_stateful_install(listener->ctx);
-    }
     return listener;
 }
 
@@ -200,9 +193,8 @@ void tls_listener_use_file(struct tls_listener *listener, const struct tls_ticke
 
 void tls_listener_free(struct tls_listener *listener)
 {
-    if (listener == NULL) {
+    if (listener == NULL)
         return;
-    }
     SSL_CTX_free(listener->ctx);
     BIO_meth_free(listener->bio_method);
     tls_suites_free(listener->suites);
@@ -234,14 +226,12 @@ static struct tls_site *find_host(const struct tls_listener *listener, struct st
 
 struct tls_site *tls_listener_find(const struct tls_listener *listener, struct str name)
 {
-    if (name.len == 0 || name.len >= TLS_NAME_SIZE || name.ptr[0] == '*') {
+    if (name.len == 0 || name.len >= TLS_NAME_SIZE || name.ptr[0] == '*')
         return NULL;
-    }
     struct tls_site *site = find_host(listener, name);
     size_t dot = str_find(name, '.');
-    if (site != NULL || dot == 0 || dot == name.len) {
+    if (site != NULL || dot == 0 || dot == name.len)
         return site;
-    }
     /* RFC 6125 section 6.4.3: the star stands for exactly the leftmost label. */
     char wildcard[TLS_NAME_SIZE + 1] = "*";
     struct str parent = str_skip(name, dot);

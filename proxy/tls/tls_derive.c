@@ -51,9 +51,8 @@ static bool is_label(const OSSL_PARAM *param, const char *label)
 static void note(const unsigned char *secret, size_t len, const OSSL_PARAM params[])
 {
     const OSSL_PARAM *label = OSSL_PARAM_locate_const(params, OSSL_KDF_PARAM_LABEL);
-    if (label == NULL || label->data_type != OSSL_PARAM_OCTET_STRING || label->data == NULL) {
+    if (label == NULL || label->data_type != OSSL_PARAM_OCTET_STRING || label->data == NULL)
         return;
-    }
     if (is_label(label, "c ap traffic")) {
         tls_handover_note_secret(current, TLS_SIDE_CLIENT, secret, len);
     } else if (is_label(label, "s ap traffic")) {
@@ -66,8 +65,7 @@ int EVP_KDF_derive(EVP_KDF_CTX *ctx, unsigned char *key, size_t keylen, const OS
 {
     derive_fn derive = real_derive();
     int result = derive == NULL ? 0 : derive(ctx, key, keylen, params);
-    if (current != NULL && result == 1 && params != NULL) {
+    if (current != NULL && result == 1 && params != NULL)
         note(key, keylen, params);
-    }
     return result;
 }

@@ -21,9 +21,8 @@ static void add_entry(struct text *out, unsigned long code)
     } else {
         text_addf(out, "error %lx", code);
     }
-    if (library != NULL) {
+    if (library != NULL)
         text_addf(out, " (%s)", library);
-    }
 }
 
 unsigned long tls_error_take(struct text *out)
@@ -31,9 +30,8 @@ unsigned long tls_error_take(struct text *out)
     unsigned long best = 0;
     unsigned long code;
     while ((code = ERR_get_error()) != 0) {
-        if (best == 0 || (!is_telling(best) && is_telling(code))) {
+        if (best == 0 || (!is_telling(best) && is_telling(code)))
             best = code;
-        }
     }
     if (best == 0) {
         text_add_cstr(out, "unknown");

@@ -35,9 +35,8 @@ void tls_handover_note_secret(struct tls_connection *connection, enum tls_side s
                               const unsigned char *secret, size_t len)
 {
     struct tls_notes *notes = connection->notes;
-    if (notes == NULL) {
+    if (notes == NULL)
         return;
-    }
     if (notes->secret_len[side] != 0 || len > TLS_SECRET_MAX) {
         notes->is_unusual = true;
         return;
@@ -65,9 +64,8 @@ static void on_message(int is_written, int version, int content_type, const void
     struct tls_notes *notes = tls_connection_of(ssl)->notes;
     (void)version;
     (void)arg;
-    if (notes == NULL || len == 0) {
+    if (notes == NULL || len == 0)
         return;
-    }
     if (content_type == SSL3_RT_INNER_CONTENT_TYPE) { /* once for every protected record */
         notes->records[side]++;
         notes->is_unusual = notes->is_unusual || first[0] == SSL3_RT_ALERT;
@@ -143,9 +141,8 @@ static void keep_facts(struct transport *transport, struct tls_lean *lean)
     lean->cipher = SSL_get_cipher_name(ssl);
     lean->cipher_bits = SSL_get_cipher_bits(ssl, NULL);
     lean->has_session = connection->is_stateful && id_len == sizeof lean->session_id;
-    if (lean->has_session) {
+    if (lean->has_session)
         memcpy(lean->session_id, id, sizeof lean->session_id);
-    }
 }
 
 static bool make_keys(const struct tls_connection *connection, const struct tls_suite *suite,
@@ -162,17 +159,15 @@ void tls_handover_try(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
     SSL *ssl = transport->tls;
-    if (connection->notes == NULL || !connection->is_established) {
+    if (connection->notes == NULL || !connection->is_established)
         return;
-    }
     const struct tls_suite *suite = suite_of(connection, ssl);
     if (suite == NULL || is_ruled_out(connection, ssl)) {
         tls_handover_forget(connection);
         return;
     }
-    if (!may_hand_over(connection, ssl)) {
+    if (!may_hand_over(connection, ssl))
         return;
-    }
     struct tls_lean *lean = xcalloc(1, sizeof *lean);
     if (!make_keys(connection, suite, lean)) {
         tls_keys_clear(&lean->in);
@@ -197,9 +192,8 @@ void tls_handover_try(struct transport *transport)
 void tls_transport_rest(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
-    if (transport->tls != NULL) {
+    if (transport->tls != NULL)
         tls_handover_try(transport);
-    }
     if (connection->lean != NULL) {
         tls_keys_rest(&connection->lean->in);
         tls_keys_rest(&connection->lean->out);

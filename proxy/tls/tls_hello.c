@@ -15,9 +15,8 @@
 
 static bool take_u16(const unsigned char **bytes, size_t *len, size_t *ret_value)
 {
-    if (*len < 2) {
+    if (*len < 2)
         return false;
-    }
     *ret_value = (size_t)(*bytes)[0] << 8 | (*bytes)[1];
     *bytes += 2;
     *len -= 2;
@@ -36,9 +35,8 @@ static bool take_host_name(const unsigned char *bytes, size_t len, struct str *r
     }
     bytes++;
     len--;
-    if (!take_u16(&bytes, &len, &name_len) || name_len != len) {
+    if (!take_u16(&bytes, &len, &name_len) || name_len != len)
         return false;
-    }
     *ret_name = str_make((const char *)bytes, name_len);
     return true;
 }
@@ -53,18 +51,15 @@ bool tls_hello_parse_name(const unsigned char *bytes, size_t len, char ret_name[
     }
     *ret_alert = SSL_AD_ILLEGAL_PARAMETER;
     size_t sent_len = name.len;
-    if (name.len > 0 && name.ptr[name.len - 1] == '.') {
+    if (name.len > 0 && name.ptr[name.len - 1] == '.')
         name.len--;
-    }
-    if (name.len == 0 || sent_len >= TLS_NAME_SIZE) {
+    if (name.len == 0 || sent_len >= TLS_NAME_SIZE)
         return false;
-    }
     char normal[TLS_NAME_SIZE];
     for (size_t i = 0; i < name.len; i++) {
         /* ASCII, a DNS name or what passes for one; it goes into logs and comparisons. */
-        if (name.ptr[i] <= ' ' || name.ptr[i] >= 0x7f) {
+        if (name.ptr[i] <= ' ' || name.ptr[i] >= 0x7f)
             return false;
-        }
         normal[i] = ascii_lower(name.ptr[i]);
     }
     memcpy(ret_name, normal, name.len);
@@ -102,9 +97,8 @@ static bool will_be_13(SSL *ssl, const struct tls_site *site)
         return false;
     }
     for (size_t i = 1; i + 1 < len; i += 2) {
-        if (bytes[i] == TLS1_3_VERSION >> 8 && bytes[i + 1] == (TLS1_3_VERSION & 0xff)) {
+        if (bytes[i] == TLS1_3_VERSION >> 8 && bytes[i + 1] == (TLS1_3_VERSION & 0xff))
             return true;
-        }
     }
     return false;
 }
@@ -114,15 +108,13 @@ static bool will_be_13(SSL *ssl, const struct tls_site *site)
 static void choose_resumption(struct tls_connection *connection, SSL *ssl)
 {
     const struct tls_listener *listener = connection->listener;
-    if (!will_be_13(ssl, connection->site)) {
+    if (!will_be_13(ssl, connection->site))
         return;
-    }
     connection->is_stateful = !listener->has_tickets_13;
     connection->resumes_13 =
         (listener->has_tickets_13 || listener->store != NULL) && can_resume_with_key_exchange(ssl);
-    if (connection->is_stateful) {
+    if (connection->is_stateful)
         (void)SSL_set_options(ssl, SSL_OP_NO_TICKET);
-    }
 }
 
 int tls_hello_on_client_hello(SSL *ssl, int *ret_alert, void *arg)
@@ -153,9 +145,8 @@ int tls_hello_on_client_hello(SSL *ssl, int *ret_alert, void *arg)
         }
         return SSL_CLIENT_HELLO_SUCCESS;
     }
-    if (name[0] != '\0') {
+    if (name[0] != '\0')
         connection->server_name = xstrdup(name);
-    }
     struct tls_site *site = tls_listener_find(connection->listener, str_of(name));
     connection->is_name_known = site != NULL;
     connection->site = site != NULL ? site : connection->listener->default_site;
@@ -164,9 +155,8 @@ int tls_hello_on_client_hello(SSL *ssl, int *ret_alert, void *arg)
     connection->has_master_secret =
         SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_extended_master_secret, &bytes, &len) == 1;
     tls_late_on_client_hello(connection, ssl);
-    if (will_be_13(ssl, connection->site) && !connection->site->is_late) {
+    if (will_be_13(ssl, connection->site) && !connection->site->is_late)
         tls_handover_watch(connection, ssl);
-    }
     if (!tls_site_apply(connection->site, ssl)) {
         return fail(connection, TLS_FAILURE_INTERNAL, "the site's settings could not be applied",
                     SSL_AD_INTERNAL_ERROR, ret_alert);

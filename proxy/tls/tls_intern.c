@@ -68,17 +68,15 @@ static int on_encode(const ASN1_VALUE **value, unsigned char **out, const ASN1_I
 /* Bytes of the SEQUENCE that starts here; 0: none, or one that libcrypto is to judge. */
 static size_t sequence_size(const unsigned char *in, long len)
 {
-    if (len < 2 || in[0] != (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED)) {
+    if (len < 2 || in[0] != (V_ASN1_SEQUENCE | V_ASN1_CONSTRUCTED))
         return 0;
-    }
     size_t size = in[1];
     size_t header = 2;
     if (size >= 0x80) {
         size_t count = size & 0x7f;
         header += count;
-        if (count == 0 || count > 3 || (size_t)len < header) {
+        if (count == 0 || count > 3 || (size_t)len < header)
             return 0;
-        }
         size = 0;
         for (size_t i = 0; i < count; i++) {
             size = size << 8 | in[2 + i];
@@ -160,14 +158,12 @@ X509 *tls_intern_get(const unsigned char sha256[32])
 
 X509 *tls_intern_decode(const unsigned char *der, size_t len)
 {
-    if (len == 0 || len > LONG_MAX) {
+    if (len == 0 || len > LONG_MAX)
         return NULL;
-    }
     X509 *known =
         current_table == NULL ? NULL : current_table->find_der(current_table->arg, der, len);
-    if (known != NULL && X509_up_ref(known) == 1) {
+    if (known != NULL && X509_up_ref(known) == 1)
         return known;
-    }
     const unsigned char *in = der;
     X509 *cert = d2i_X509(NULL, &in, (long)len);
     if (cert != NULL && in != der + len) {

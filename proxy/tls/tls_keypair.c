@@ -30,9 +30,8 @@ struct file {
 
 static void file_clear(struct file *file)
 {
-    if (file->bytes != NULL) {
+    if (file->bytes != NULL)
         OPENSSL_cleanse(file->bytes, FILE_MAX);
-    }
     free(file->bytes);
     *file = (struct file){0};
 }
@@ -41,22 +40,18 @@ static void file_clear(struct file *file)
 static int read_all(int fd, struct file *file)
 {
     struct stat status;
-    if (fstat(fd, &status) < 0) {
+    if (fstat(fd, &status) < 0)
         return -errno;
-    }
-    if (!S_ISREG(status.st_mode)) {
+    if (!S_ISREG(status.st_mode))
         return S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
-    }
     file->mode = status.st_mode;
     file->bytes = xmalloc(FILE_MAX);
     while (file->len < FILE_MAX) {
         ssize_t len = read(fd, file->bytes + file->len, FILE_MAX - file->len);
-        if (len == 0) {
+        if (len == 0)
             return 0;
-        }
-        if (len < 0 && errno != EINTR) {
+        if (len < 0 && errno != EINTR)
             return -errno;
-        }
         file->len += len > 0 ? (size_t)len : 0;
     }
     return -EFBIG;
@@ -67,9 +62,8 @@ static bool file_load(const struct config_value *path, struct file *file, struct
     /* O_NONBLOCK: a named pipe must not hold up the start. */
     int fd = open(path->text, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     int status = fd < 0 ? -errno : read_all(fd, file);
-    if (fd >= 0) {
+    if (fd >= 0)
         (void)close(fd);
-    }
     if (status != 0) {
         errors_add(errors, path->mark, "cannot read %s: %s", path->text,
                    status == -EINVAL ? "Not a regular file" : strerrordesc_np(-status));
@@ -85,13 +79,11 @@ static STACK_OF(X509) * bundle_chain(const struct cert_bundle *bundle,
 {
     STACK_OF(X509) *chain = sk_X509_new_null();
     for (size_t i = 0; i < bundle->chain_len; i++) {
-        if (X509_up_ref(bundle->certs[i]) == 1) {
+        if (X509_up_ref(bundle->certs[i]) == 1)
             (void)sk_X509_push(chain, bundle->certs[i]);
-        }
     }
-    if (sk_X509_num(chain) > 0) {
+    if (sk_X509_num(chain) > 0)
         return chain;
-    }
     errors_add(errors, path->mark, "certificate %s: no certificate in it", path->text);
     sk_X509_free(chain);
     return NULL;
@@ -160,9 +152,8 @@ static int give_password(char *buf, int size, int is_writing, void *arg)
     (void)is_writing;
     asked->is_encrypted = true;
     size_t len = asked->password == NULL ? 0 : strlen(asked->password);
-    if (asked->password == NULL || len > (size_t)size) {
+    if (asked->password == NULL || len > (size_t)size)
         return -1;
-    }
     memcpy(buf, asked->password, len);
     return (int)len;
 }
@@ -201,9 +192,8 @@ static EVP_PKEY *parse_key(const struct file *file, const struct config_value *p
     case CERT_BUNDLE_READ:
         key = bundle.key;
         bundle.key = NULL;
-        if (key == NULL) {
+        if (key == NULL)
             errors_add(errors, path->mark, "private key %s: there is none in it", path->text);
-        }
         break;
     case CERT_BUNDLE_FAILED:
         errors_add(errors, path->mark, "private key %s: %s", path->text, bundle.problem);
@@ -260,9 +250,8 @@ static char *load_password(const struct config_value *file, struct error_list *e
 {
     const char *problem = NULL;
     char *password = file->text == NULL ? NULL : password_read(file->text, &problem);
-    if (problem != NULL) {
+    if (problem != NULL)
         errors_add(errors, file->mark, "cannot read the password file %s: %s", file->text, problem);
-    }
     return password;
 }
 
@@ -278,9 +267,8 @@ static EVP_PKEY *load_key(const struct config_value *path, const char *password,
                    path->text, (unsigned)geteuid(), strerrordesc_np(errno));
         return NULL;
     }
-    if (!file_load(path, &file, errors)) {
+    if (!file_load(path, &file, errors))
         return NULL;
-    }
     if ((file.mode & (S_IROTH | S_IWOTH)) != 0) {
         errors_warn(errors, path->mark, "private key %s: everybody can %s it", path->text,
                     (file.mode & S_IWOTH) != 0 ? "change" : "read");
@@ -301,13 +289,11 @@ void tls_keypair_load(SSL_CTX *ctx, const struct config_server_certificate *file
     if (errors->errors == errors_before) {
         key = load_key(key_of(files), password, errors);
         bool is_same_file = key_of(files) == &files->chain;
-        if ((key != NULL || !is_same_file) && file_load(&files->chain, &file, errors)) {
+        if ((key != NULL || !is_same_file) && file_load(&files->chain, &file, errors))
             chain = parse_chain(&file, &files->chain, password, key, errors);
-        }
     }
-    if (chain != NULL && key != NULL) {
+    if (chain != NULL && key != NULL)
         install(ctx, files, chain, key, errors);
-    }
     sk_X509_pop_free(chain, X509_free);
     EVP_PKEY_free(key);
     file_clear(&file);

@@ -62,9 +62,8 @@ struct tls_suites *tls_suites_new(void)
 
 void tls_suites_free(struct tls_suites *suites)
 {
-    if (suites == NULL) {
+    if (suites == NULL)
         return;
-    }
     for (size_t i = 0; i < SUITE_COUNT; i++) {
         EVP_CIPHER_free(suites->list[i].cipher);
     }
@@ -75,9 +74,8 @@ void tls_suites_free(struct tls_suites *suites)
 const struct tls_suite *tls_suites_find(const struct tls_suites *suites, uint16_t id)
 {
     for (size_t i = 0; i < SUITE_COUNT; i++) {
-        if (suites->list[i].id == id) {
+        if (suites->list[i].id == id)
             return &suites->list[i];
-        }
     }
     return NULL;
 }
@@ -173,9 +171,8 @@ bool tls_keys_update(struct tls_keys *keys)
 /* The cipher with the key in it. */
 static EVP_CIPHER_CTX *cipher_of(struct tls_keys *keys)
 {
-    if (keys->cipher != NULL) {
+    if (keys->cipher != NULL)
         return keys->cipher;
-    }
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     if (ctx != NULL && EVP_CipherInit_ex2(ctx, keys->suite->cipher, keys->key, NULL,
                                           keys->is_sealing ? 1 : 0, NULL) != 1) {
@@ -193,9 +190,8 @@ static EVP_CIPHER_CTX *begin(struct tls_keys *keys, const unsigned char header[T
     int len = 0;
     EVP_CIPHER_CTX *ctx = cipher_of(keys);
     /* Section 5.3: the numbers must not wrap. No connection gets there. */
-    if (ctx == NULL || keys->sequence == UINT64_MAX) {
+    if (ctx == NULL || keys->sequence == UINT64_MAX)
         return NULL;
-    }
     memcpy(nonce, keys->iv, sizeof nonce);
     for (size_t i = 0; i < 8; i++) {
         nonce[TLS_NONCE_SIZE - 1 - i] ^= (unsigned char)(keys->sequence >> (8 * i));
@@ -243,9 +239,8 @@ enum tls_alert tls_record_length(const unsigned char header[TLS_RECORD_HEADER], 
     size_t len = (size_t)header[3] << 8 | header[4];
     /* RFC 8446 section 5: whatever is not protected has no place after the handshake, nor has
      * change_cipher_spec. */
-    if (header[0] != TLS_APPLICATION_DATA) {
+    if (header[0] != TLS_APPLICATION_DATA)
         return TLS_ALERT_UNEXPECTED_MESSAGE;
-    }
     if (header[1] != 3 || header[2] != 3) {
         return wrong_version(header[1]); /* section 5.2: always 0x0303 */
     }
@@ -267,12 +262,10 @@ static enum tls_alert take_type(const unsigned char *inner, size_t len, uint8_t 
     while (len > 0 && inner[len - 1] == 0) {
         len--;
     }
-    if (len == 0) {
+    if (len == 0)
         return TLS_ALERT_UNEXPECTED_MESSAGE;
-    }
-    if (len - 1 > TLS_FRAGMENT_MAX) {
+    if (len - 1 > TLS_FRAGMENT_MAX)
         return TLS_ALERT_RECORD_OVERFLOW;
-    }
     *ret_type = inner[len - 1];
     *ret_len = len - 1;
     return TLS_ALERT_NONE;
@@ -289,9 +282,8 @@ enum tls_alert tls_keys_open(struct tls_keys *keys, const unsigned char header[T
     int done = 0;
     memcpy(tag, body + inner_len, sizeof tag);
     EVP_CIPHER_CTX *ctx = begin(keys, header);
-    if (ctx == NULL || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, (int)sizeof tag, tag) != 1) {
+    if (ctx == NULL || EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, (int)sizeof tag, tag) != 1)
         return TLS_ALERT_INTERNAL_ERROR;
-    }
     if ((inner_len > 0 && EVP_CipherUpdate(ctx, plain, &done, body, (int)inner_len) != 1) ||
         EVP_CipherFinal_ex(ctx, nothing, &done) != 1) {
         return TLS_ALERT_BAD_RECORD_MAC; /* section 5.2 */

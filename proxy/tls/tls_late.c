@@ -33,9 +33,8 @@ bool tls_transport_is_late(const struct transport *transport)
 bool tls_transport_can_ask(const struct transport *transport)
 {
     const struct tls_connection *connection = transport->tls_connection;
-    if (!tls_transport_is_late(transport) || connection->is_asked || connection->is_broken) {
+    if (!tls_transport_is_late(transport) || connection->is_asked || connection->is_broken)
         return false;
-    }
     /* RFC 5746 section 1: a renegotiation that is not bound to the handshake before it joins the
      * certificate of one peer to the request of another. */
     return tls_transport_is_tls13(transport)
@@ -60,9 +59,8 @@ bool tls_transport_ask(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
     SSL *ssl = transport->tls;
-    if (!tls_transport_can_ask(transport)) {
+    if (!tls_transport_can_ask(transport))
         return false;
-    }
     connection->is_asked = true;
     ERR_clear_error();
     SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
@@ -88,9 +86,8 @@ bool tls_transport_is_answered(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
     SSL *ssl = transport->tls;
-    if (!connection->is_asked || connection->is_broken || SSL_in_init(ssl) == 1) {
+    if (!connection->is_asked || connection->is_broken || SSL_in_init(ssl) == 1)
         return false;
-    }
     if (tls_transport_is_tls13(transport) ? !connection->is_answered
                                           : SSL_renegotiate_pending(ssl) == 1) {
         return false;

@@ -51,15 +51,13 @@ static size_t make_room(struct tls_bio *bio, size_t len, bool is_bulk)
     size_t wanted = (len < TLS_FRAGMENT_MAX ? len : TLS_FRAGMENT_MAX) + overhead;
     if (bio->out != NULL && buf_room(bio->out) < wanted) {
         (void)tls_bio_flush(bio); /* an error comes back with the next flush */
-        if (bio->out != NULL) {
+        if (bio->out != NULL)
             buf_compact(bio->out);
-        }
     }
     if (bio->out == NULL) {
         bio->out = is_bulk || wanted > BUF_SIZE ? buf_acquire_bulk(bio->pool) : NULL;
-        if (bio->out == NULL) {
+        if (bio->out == NULL)
             bio->out = buf_acquire(bio->pool);
-        }
     }
     size_t room = buf_room(bio->out);
     /* Rather later than a record of a few bytes. */
@@ -73,9 +71,8 @@ static bool update_if_due(struct tls_connection *connection)
 {
     struct tls_lean *lean = connection->lean;
     bool asks = lean->in.sequence >= lean->update_after && !lean->awaits_update;
-    if (!asks && !lean->owes_update && lean->out.sequence < lean->update_after) {
+    if (!asks && !lean->owes_update && lean->out.sequence < lean->update_after)
         return true;
-    }
     const unsigned char message[TLS_KEY_UPDATE_SIZE] = {MESSAGE_KEY_UPDATE, 0, 0, 1, asks};
     if (!append(connection, TLS_HANDSHAKE, message, sizeof message) ||
         !tls_keys_update(&lean->out)) {
@@ -92,9 +89,8 @@ static enum transport_result lean_write(struct transport *transport, const char 
     struct tls_connection *connection = transport->tls_connection;
     size_t taken = 0;
     size_t n;
-    if (connection->is_broken) {
+    if (connection->is_broken)
         return TRANSPORT_ERROR;
-    }
     while (taken < len && (n = make_room(&connection->bio, len - taken, has_more)) > 0) {
         if (!update_if_due(connection) ||
             !append(connection, TLS_APPLICATION_DATA, bytes + taken, n)) {
@@ -102,9 +98,8 @@ static enum transport_result lean_write(struct transport *transport, const char 
         }
         taken += n;
     }
-    if ((!has_more || taken == 0) && tls_transport_flush(transport) == TRANSPORT_ERROR) {
+    if ((!has_more || taken == 0) && tls_transport_flush(transport) == TRANSPORT_ERROR)
         return TRANSPORT_ERROR;
-    }
     *ret_len = taken;
     return taken > 0 ? TRANSPORT_OK : TRANSPORT_AGAIN;
 }
@@ -113,15 +108,12 @@ static enum transport_result lean_write(struct transport *transport, const char 
 static bool send_alert(struct tls_connection *connection, unsigned char level, enum tls_alert alert)
 {
     const unsigned char message[2] = {level, (unsigned char)alert};
-    if (connection->lean->said_goodbye) {
+    if (connection->lean->said_goodbye)
         return true;
-    }
-    if (make_room(&connection->bio, sizeof message, false) < sizeof message) {
+    if (make_room(&connection->bio, sizeof message, false) < sizeof message)
         return false;
-    }
-    if (append(connection, TLS_ALERT, message, sizeof message)) {
+    if (append(connection, TLS_ALERT, message, sizeof message))
         (void)tls_bio_flush(&connection->bio);
-    }
     return true;
 }
 
@@ -133,9 +125,8 @@ static enum transport_result lean_shutdown(struct transport *transport)
         connection->lean->said_goodbye =
             send_alert(connection, SSL3_AL_WARNING, TLS_ALERT_CLOSE_NOTIFY);
     }
-    if (tls_transport_held(transport) > 0 && tls_transport_flush(transport) == TRANSPORT_AGAIN) {
+    if (tls_transport_held(transport) > 0 && tls_transport_flush(transport) == TRANSPORT_AGAIN)
         return TRANSPORT_AGAIN;
-    }
     return shutdown(transport->fd, SHUT_WR) == 0 ? TRANSPORT_OK : TRANSPORT_ERROR;
 }
 
@@ -146,9 +137,8 @@ static enum transport_result end_fatally(struct transport *transport, const char
 {
     struct tls_connection *connection = transport->tls_connection;
     char reason[80];
-    if (connection->lean->has_session) {
+    if (connection->lean->has_session)
         tls_store_remove(connection->listener->store, connection->lean->session_id);
-    }
     (void)snprintf(reason, sizeof reason, "%s%s", prefix, SSL_alert_desc_string_long(alert));
     return tls_transport_broken(transport, reason);
 }
@@ -195,9 +185,8 @@ static const unsigned char *input_of(const struct tls_bio *bio)
 static size_t record_size(const struct tls_bio *bio)
 {
     size_t len = 0;
-    if (buf_len(bio->in) >= TLS_RECORD_HEADER) {
+    if (buf_len(bio->in) >= TLS_RECORD_HEADER)
         (void)(tls_record_length(input_of(bio), &len) == TLS_ALERT_NONE);
-    }
     return TLS_RECORD_HEADER + len;
 }
 
@@ -211,9 +200,8 @@ static void make_input_room(struct tls_bio *bio, size_t size)
 {
     if (bio->in == NULL) {
         bio->in = size > BUF_SIZE ? buf_acquire_bulk(bio->pool) : NULL;
-        if (bio->in == NULL) {
+        if (bio->in == NULL)
             bio->in = buf_acquire(bio->pool);
-        }
     }
     size_t wanted = record_size(bio);
     if (wanted > bio->in->size) {
@@ -236,12 +224,10 @@ static enum transport_result receive(struct transport *transport, size_t size)
         in->end += (size_t)len;
         return TRANSPORT_OK;
     }
-    if (len == 0) {
+    if (len == 0)
         return tls_transport_ended(transport);
-    }
-    if (errno == EAGAIN) {
+    if (errno == EAGAIN)
         return TRANSPORT_AGAIN;
-    }
     transport->error_number = errno;
     return tls_transport_broken(transport, strerrordesc_np(errno));
 }
@@ -251,13 +237,11 @@ static enum transport_result take_alert(struct transport *transport, const unsig
                                         size_t len)
 {
     struct tls_connection *connection = transport->tls_connection;
-    if (len != 2) {
+    if (len != 2)
         return fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE);
-    }
     if (message[1] == TLS_ALERT_CLOSE_NOTIFY) { /* 6.1: what follows is to be ignored */
-        if (connection->lean->message_len > 0) {
+        if (connection->lean->message_len > 0)
             return tls_transport_broken(transport, "closed within a message");
-        }
         connection->has_goodbye = true;
         return tls_transport_ended(transport);
     }
@@ -276,15 +260,12 @@ static enum transport_result take_key_update(struct transport *transport, bool h
     bool is_empty = lean->message_len == MESSAGE_HEADER;
     unsigned char request = lean->message[KEY_UPDATE_REQUEST];
     lean->message_len = 0;
-    if (has_more) {
+    if (has_more)
         return fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE);
-    }
-    if (is_empty || request > 1) {
+    if (is_empty || request > 1)
         return fail(transport, is_empty ? TLS_ALERT_DECODE_ERROR : TLS_ALERT_ILLEGAL_PARAMETER);
-    }
-    if (!tls_keys_update(&lean->in)) {
+    if (!tls_keys_update(&lean->in))
         return fail(transport, TLS_ALERT_INTERNAL_ERROR);
-    }
     lean->owes_update = lean->owes_update || request == 1;
     lean->awaits_update = false;
     return TRANSPORT_OK;
@@ -299,20 +280,16 @@ static enum transport_result take_handshake(struct transport *transport, const u
     while (taken < len && lean->message_len < MESSAGE_HEADER) {
         lean->message[lean->message_len++] = bytes[taken++];
     }
-    if (lean->message_len < MESSAGE_HEADER) {
+    if (lean->message_len < MESSAGE_HEADER)
         return len == 0 ? fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE) : TRANSPORT_OK;
-    }
     const unsigned char *message = lean->message;
-    if (message[0] != MESSAGE_KEY_UPDATE) {
+    if (message[0] != MESSAGE_KEY_UPDATE)
         return fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE);
-    }
-    if (message[1] != 0 || message[2] != 0 || message[3] > 1) {
+    if (message[1] != 0 || message[2] != 0 || message[3] > 1)
         return fail(transport, TLS_ALERT_ILLEGAL_PARAMETER);
-    }
     if (message[3] == 1) {
-        if (taken == len) {
+        if (taken == len)
             return len == 0 ? fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE) : TRANSPORT_OK;
-        }
         lean->message[lean->message_len++] = bytes[taken++];
     }
     return take_key_update(transport, taken < len);
@@ -334,9 +311,8 @@ static bool may_come(struct tls_lean *lean, uint8_t type, size_t len)
 {
     bool is_alert_behind_header = type == TLS_ALERT && lean->message_len >= MESSAGE_HEADER;
     lean->empty = len > 0 ? 0 : lean->empty + 1;
-    if (type != TLS_ALERT && len > 0) {
+    if (type != TLS_ALERT && len > 0)
         lean->warnings = 0;
-    }
     return lean->empty <= EMPTY_MAX &&
            (lean->message_len == 0 || type == TLS_HANDSHAKE || is_alert_behind_header);
 }
@@ -348,9 +324,8 @@ static enum transport_result take_content(struct transport *transport, uint8_t t
 {
     struct tls_connection *connection = transport->tls_connection;
     struct tls_lean *lean = connection->lean;
-    if (!may_come(lean, type, plain_len)) {
+    if (!may_come(lean, type, plain_len))
         return fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE);
-    }
     switch (type) {
     case TLS_APPLICATION_DATA:
         if (plain == (unsigned char *)bytes) {
@@ -388,17 +363,14 @@ static enum transport_result take_record(struct transport *transport, char *byte
     size_t plain_len = 0;
     uint8_t type = 0;
     enum tls_alert alert = tls_record_length(header, &len);
-    if (alert != TLS_ALERT_NONE) {
+    if (alert != TLS_ALERT_NONE)
         return fail(transport, alert);
-    }
-    if (is_worn_out(connection->lean)) {
+    if (is_worn_out(connection->lean))
         return fail(transport, TLS_ALERT_UNEXPECTED_MESSAGE);
-    }
     unsigned char *plain = len - TLS_RECORD_TAG <= size ? (unsigned char *)bytes : body;
     alert = tls_keys_open(&connection->lean->in, header, body, len, plain, &type, &plain_len);
-    if (alert != TLS_ALERT_NONE) {
+    if (alert != TLS_ALERT_NONE)
         return fail(transport, alert);
-    }
     in->start += TLS_RECORD_HEADER + len;
     return take_content(transport, type, plain, plain_len, bytes, size, ret_len);
 }
@@ -416,9 +388,8 @@ static enum transport_result read_some(struct transport *transport, char *bytes,
     enum transport_result result = has_bytes(connection) ? TRANSPORT_OK : receive(transport, size);
     for (size_t i = 0; i < RECORDS_PER_READ && result == TRANSPORT_OK; i++) {
         size_t len = 0;
-        if (*ret_total == size || !has_bytes(connection)) {
+        if (*ret_total == size || !has_bytes(connection))
             break;
-        }
         if (connection->lean->plain_len > 0) {
             len = take_plain(connection, bytes + *ret_total, size - *ret_total);
         } else {
@@ -438,9 +409,8 @@ static bool ask_for_update(struct tls_connection *connection)
         make_room(&connection->bio, 1, false) == 0) {
         return true;
     }
-    if (!update_if_due(connection)) {
+    if (!update_if_due(connection))
         return false;
-    }
     (void)tls_bio_flush(&connection->bio);
     return true;
 }
@@ -452,26 +422,21 @@ static enum transport_result lean_read(struct transport *transport, char *bytes,
     size_t total = 0;
     enum transport_result result = connection->untold;
     connection->untold = TRANSPORT_OK;
-    if (result != TRANSPORT_OK) {
+    if (result != TRANSPORT_OK)
         return result;
-    }
-    if (connection->is_broken) {
+    if (connection->is_broken)
         return TRANSPORT_ERROR;
-    }
     result = connection->has_goodbye ? TRANSPORT_EOF : read_some(transport, bytes, size, &total);
     if (connection->bio.in != NULL && buf_len(connection->bio.in) == 0 &&
         connection->lean->plain_len == 0) {
         release_input(&connection->bio);
     }
-    if (!connection->is_broken && !ask_for_update(connection)) {
+    if (!connection->is_broken && !ask_for_update(connection))
         result = tls_transport_broken(transport, NULL);
-    }
-    if (total == 0) {
+    if (total == 0)
         return result == TRANSPORT_OK ? TRANSPORT_AGAIN : result;
-    }
-    if (result == TRANSPORT_EOF || result == TRANSPORT_ERROR) {
+    if (result == TRANSPORT_EOF || result == TRANSPORT_ERROR)
         connection->untold = result;
-    }
     *ret_len = total;
     return TRANSPORT_OK;
 }
@@ -493,9 +458,8 @@ static enum transport_result lean_handshake(struct transport *transport)
 
 void tls_lean_free(struct tls_connection *connection)
 {
-    if (connection->lean == NULL) {
+    if (connection->lean == NULL)
         return;
-    }
     tls_keys_clear(&connection->lean->in);
     tls_keys_clear(&connection->lean->out);
     release_input(&connection->bio);

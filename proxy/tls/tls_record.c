@@ -109,13 +109,11 @@ static bool get_record(SSL_SESSION *session, struct tls_record *ret_record,
 {
     void *bytes = NULL;
     size_t len = 0;
-    if (SSL_SESSION_get0_ticket_appdata(session, &bytes, &len) != 1 || len < RECORD_SIZE) {
+    if (SSL_SESSION_get0_ticket_appdata(session, &bytes, &len) != 1 || len < RECORD_SIZE)
         return false;
-    }
     const unsigned char *in = bytes;
-    if (*in++ != RECORD_FORMAT) {
+    if (*in++ != RECORD_FORMAT)
         return false;
-    }
     ret_record->flags = *in++;
     in = get_bytes(in, ret_record->policy, sizeof ret_record->policy);
     in = get_bytes(in, ret_record->revocation, sizeof ret_record->revocation);
@@ -147,9 +145,8 @@ static bool push_all(STACK_OF(X509) * chain, const unsigned char *in, size_t len
 {
     while (len > 0) {
         size_t cert_len = len < 2 ? len : (size_t)in[0] << 8 | in[1];
-        if (len < 2 || cert_len > len - 2 || !push(chain, tls_intern_decode(in + 2, cert_len))) {
+        if (len < 2 || cert_len > len - 2 || !push(chain, tls_intern_decode(in + 2, cert_len)))
             return false;
-        }
         in += 2 + cert_len;
         len -= 2 + cert_len;
     }
@@ -159,9 +156,8 @@ static bool push_all(STACK_OF(X509) * chain, const unsigned char *in, size_t len
 static X509 *leaf_of(const struct tls_record *record, SSL_SESSION *session)
 {
     X509 *leaf = tls_intern_get(record->leaf_sha256);
-    if (leaf == NULL && X509_up_ref(SSL_SESSION_get0_peer(session)) == 1) {
+    if (leaf == NULL && X509_up_ref(SSL_SESSION_get0_peer(session)) == 1)
         leaf = SSL_SESSION_get0_peer(session);
-    }
     return leaf;
 }
 
@@ -170,9 +166,8 @@ bool tls_record_decode_chain(SSL_SESSION *session, STACK_OF(X509) * *ret_chain)
     struct tls_record record;
     const unsigned char *rest;
     size_t rest_len;
-    if (!get_record(session, &record, &rest, &rest_len)) {
+    if (!get_record(session, &record, &rest, &rest_len))
         return false;
-    }
     if (SSL_SESSION_get0_peer(session) == NULL) {
         *ret_chain = NULL;
         return rest_len == 0;

@@ -22,9 +22,8 @@ static bool fits_leaf(const struct tls_record *record, SSL_SESSION *session)
     unsigned char digest[EVP_MAX_MD_SIZE];
     unsigned len = 0;
     const X509 *leaf = SSL_SESSION_get0_peer(session);
-    if (leaf == NULL) {
+    if (leaf == NULL)
         return memcmp(record->leaf_sha256, NONE, sizeof NONE) == 0;
-    }
     return X509_digest(leaf, EVP_sha256(), digest, &len) == 1 &&
            memcmp(record->leaf_sha256, digest, sizeof record->leaf_sha256) == 0;
 }
@@ -33,14 +32,12 @@ static bool fits_leaf(const struct tls_record *record, SSL_SESSION *session)
  * session (RFC 8446 section 4.6.1). */
 static bool fits_name(const struct tls_connection *connection, const SSL_SESSION *session)
 {
-    if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION) {
+    if (SSL_SESSION_get_protocol_version(session) >= TLS1_3_VERSION)
         return true;
-    }
     struct str name = connection->is_name_known ? str_of(connection->server_name) : STR("");
     struct str old = str_of(SSL_SESSION_get0_hostname(session));
-    if (old.len > 0 && old.ptr[old.len - 1] == '.') {
+    if (old.len > 0 && old.ptr[old.len - 1] == '.')
         old.len--;
-    }
     return str_equal_icase(name, old);
 }
 
@@ -52,9 +49,8 @@ static SSL_TICKET_RETURN on_ticket(SSL *ssl, SSL_SESSION *session, const unsigne
     (void)key_name;
     (void)key_name_len;
     (void)arg;
-    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) {
+    if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
         return SSL_TICKET_RETURN_IGNORE_RENEW;
-    }
     if (connection->site == NULL || !tls_record_decode(session, &record) ||
         !tls_record_is_current(&record, connection->site) || !fits_leaf(&record, session) ||
         !fits_name(connection, session)) {
@@ -80,9 +76,8 @@ static bool set_record(const struct tls_connection *connection, SSL *ssl, bool i
     struct tls_record record = {0}; /* no flag: never honoured */
     struct tls_session_facts none = {0};
     size_t len;
-    if (is_resumable) {
+    if (is_resumable)
         tls_record_init(connection, &record);
-    }
     unsigned char *bytes =
         tls_record_encode(&record, is_resumable ? &connection->offered : &none, &len);
     bool is_set = SSL_SESSION_set1_ticket_appdata(SSL_get_session(ssl), bytes, len) == 1;
@@ -129,9 +124,8 @@ bool tls_session_load(struct tls_connection *connection, SSL *ssl)
                                              : tls_record_decode(SSL_get_session(ssl), &record) &&
                                                    tls_record_decode_chain(SSL_get_session(ssl),
                                                                            &connection->presented);
-    if (!is_loaded) {
+    if (!is_loaded)
         return false;
-    }
     connection->ends_at = record.ends_at;
     connection->facts.valid_until = record.valid_until;
     memcpy(connection->facts.revocation, record.revocation, sizeof record.revocation);
@@ -151,11 +145,9 @@ void tls_transport_offer_session(struct transport *transport)
 /* As late as this, for OpenSSL sends a ticket that it has in the next call, be it a read. */
 void tls_session_offer_due(struct tls_connection *connection, SSL *ssl)
 {
-    if (!connection->is_offer_due) {
+    if (!connection->is_offer_due)
         return;
-    }
     connection->is_offer_due = false;
-    if (clock_wall_s() < connection->ends_at && ask_owner(connection)) {
+    if (clock_wall_s() < connection->ends_at && ask_owner(connection))
         connection->is_offered = SSL_new_session_ticket(ssl) == 1;
-    }
 }

@@ -34,20 +34,17 @@ static void set_ciphers(struct tls_site *site, struct error_list *errors)
     const char *ciphers = tls->ciphers.text != NULL ? tls->ciphers.text : CIPHERS;
     const char *suites = tls->ciphersuites.text != NULL ? tls->ciphersuites.text : CIPHERSUITES;
     ERR_clear_error();
-    if (SSL_CTX_set_cipher_list(site->ctx, ciphers) != 1) {
+    if (SSL_CTX_set_cipher_list(site->ctx, ciphers) != 1)
         add_error(errors, tls->ciphers.mark, "tls.ciphers");
-    }
-    if (SSL_CTX_set_ciphersuites(site->ctx, suites) != 1) {
+    if (SSL_CTX_set_ciphersuites(site->ctx, suites) != 1)
         add_error(errors, tls->ciphersuites.mark, "tls.ciphersuites");
-    }
 }
 
 static void set_issuers(struct tls_site *site, const struct tls_site_options *options,
                         struct error_list *errors)
 {
-    if (!options->ask_certificate || options->issuer_count == 0) {
+    if (!options->ask_certificate || options->issuer_count == 0)
         return;
-    }
     STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
     for (size_t i = 0; i < options->issuer_count && names != NULL; i++) {
         const unsigned char *der = options->issuers[i].der;
@@ -69,9 +66,8 @@ static void set_session_context(struct tls_site *site)
     memcpy(bytes, site->policy, TLS_DIGEST_SIZE);
     bytes[TLS_DIGEST_SIZE] = site->is_late ? 2 : site->ask_certificate ? 1 : 0;
     unsigned len = 0;
-    if (EVP_Digest(bytes, sizeof bytes, site->session_context, &len, EVP_sha256(), NULL) != 1) {
+    if (EVP_Digest(bytes, sizeof bytes, site->session_context, &len, EVP_sha256(), NULL) != 1)
         abort();
-    }
 }
 
 static void load_certificates(struct tls_site *site, struct error_list *errors)
@@ -110,9 +106,8 @@ struct tls_site *tls_site_new(const struct tls_site_options *options, const stru
 
 void tls_site_free(struct tls_site *site)
 {
-    if (site == NULL) {
+    if (site == NULL)
         return;
-    }
     SSL_CTX_free(site->ctx);
     free(site);
 }
@@ -138,9 +133,8 @@ bool tls_site_apply(struct tls_site *site, SSL *ssl)
 {
     /* The switch brings certificates, ciphers, issuer names and the callbacks that OpenSSL looks up
      * late. Versions, verification and the session context were copied when the SSL was made. */
-    if (SSL_set_SSL_CTX(ssl, site->ctx) != site->ctx) {
+    if (SSL_set_SSL_CTX(ssl, site->ctx) != site->ctx)
         return false;
-    }
     const struct config_tls *tls = &site->config->tls;
     bool asks_now = site->ask_certificate && !site->is_late;
     SSL_set_verify(ssl, asks_now ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);

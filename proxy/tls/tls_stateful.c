@@ -16,13 +16,11 @@
 
 bool tls_stateful_fits(const struct tls_session_facts *facts)
 {
-    if (facts->presented_count > TLS_PRESENTED_MAX) {
+    if (facts->presented_count > TLS_PRESENTED_MAX)
         return false;
-    }
     for (size_t i = 0; i < facts->presented_count; i++) {
-        if (facts->presented[i].len > TLS_STORED_CERT_MAX) {
+        if (facts->presented[i].len > TLS_STORED_CERT_MAX)
             return false;
-        }
     }
     return true;
 }
@@ -99,9 +97,8 @@ static X509 *certificate(struct tls_store *store, const unsigned char sha256[32]
     unsigned char der[TLS_STORED_CERT_MAX];
     size_t len;
     X509 *cert = tls_intern_get(sha256);
-    if (cert == NULL && tls_store_certificate(store, sha256, der, &len)) {
+    if (cert == NULL && tls_store_certificate(store, sha256, der, &len))
         cert = tls_intern_decode(der, len);
-    }
     return cert;
 }
 
@@ -109,9 +106,8 @@ static bool load_chain(struct tls_store *store, const struct tls_stored *stored,
                        STACK_OF(X509) * *ret_chain)
 {
     *ret_chain = NULL;
-    if (stored->presented_count == 0) {
+    if (stored->presented_count == 0)
         return true;
-    }
     STACK_OF(X509) *chain = sk_X509_new_reserve(NULL, stored->presented_count);
     for (size_t i = 0; chain != NULL && i < stored->presented_count; i++) {
         X509 *cert = certificate(store, stored->presented[i]);
@@ -180,13 +176,11 @@ void tls_stateful_discard(struct tls_connection *connection, SSL *ssl)
 {
     unsigned id_len = 0;
     const SSL_SESSION *session = SSL_get_session(ssl);
-    if (!connection->is_stateful || !connection->is_established || session == NULL) {
+    if (!connection->is_stateful || !connection->is_established || session == NULL)
         return;
-    }
     const unsigned char *id = SSL_SESSION_get_id(session, &id_len);
-    if (id_len == TLS_SESSION_ID_SIZE) {
+    if (id_len == TLS_SESSION_ID_SIZE)
         tls_store_remove(connection->listener->store, id);
-    }
 }
 
 void tls_stateful_install(SSL_CTX *ctx)

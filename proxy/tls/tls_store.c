@@ -38,18 +38,16 @@ static size_t sessions_size(uint64_t sessions)
 
 size_t tls_store_size(uint64_t sessions)
 {
-    if (sessions == 0) {
+    if (sessions == 0)
         return 0;
-    }
     return header_size() + sessions_size(sessions) +
            tls_table_size(sessions * PIECES_PER_SESSION, sizeof(struct piece));
 }
 
 struct tls_store *tls_store_init(void *memory, uint64_t sessions)
 {
-    if (sessions == 0) {
+    if (sessions == 0)
         return NULL;
-    }
     struct tls_store *store = memory;
     unsigned char *at = (unsigned char *)memory + header_size();
     store->sessions = tls_table_init(at, sessions, sizeof(struct tls_stored));
@@ -71,9 +69,8 @@ static bool has_ended(const void *value, size_t len, const void *arg)
 
 void tls_store_expire(struct tls_store *store, int64_t now)
 {
-    if (store != NULL) {
+    if (store != NULL)
         tls_table_remove_if(store->sessions, has_ended, &now);
-    }
 }
 
 void tls_store_cleanse(struct tls_store *store)
@@ -95,23 +92,20 @@ static void piece_key(const unsigned char sha256[32], size_t index, unsigned cha
 static bool put_certificate(struct tls_store *store, const struct tls_certificate *certificate)
 {
     unsigned char key[32];
-    if (certificate->len == 0 || certificate->len > TLS_STORED_CERT_MAX) {
+    if (certificate->len == 0 || certificate->len > TLS_STORED_CERT_MAX)
         return false;
-    }
     /* The last piece is the youngest, the first goes first. */
     piece_key(certificate->sha256, 0, key);
-    if (tls_table_has_young(store->pieces, key)) {
+    if (tls_table_has_young(store->pieces, key))
         return true;
-    }
     struct piece piece = {.total = (uint16_t)certificate->len};
     for (size_t at = 0; at < certificate->len; at += PIECE_BYTES) {
         size_t left = certificate->len - at;
         size_t len = left < PIECE_BYTES ? left : PIECE_BYTES;
         memcpy(piece.bytes, certificate->der + at, len);
         piece_key(certificate->sha256, at / PIECE_BYTES, key);
-        if (!tls_table_put(store->pieces, key, &piece, offsetof(struct piece, bytes) + len)) {
+        if (!tls_table_put(store->pieces, key, &piece, offsetof(struct piece, bytes) + len))
             return false;
-        }
     }
     return true;
 }
@@ -119,13 +113,11 @@ static bool put_certificate(struct tls_store *store, const struct tls_certificat
 bool tls_store_put(struct tls_store *store, const unsigned char id[TLS_SESSION_ID_SIZE],
                    struct tls_stored *stored, const struct tls_certificate *presented, size_t count)
 {
-    if (count > TLS_PRESENTED_MAX) {
+    if (count > TLS_PRESENTED_MAX)
         return false;
-    }
     for (size_t i = 0; i < count; i++) {
-        if (!put_certificate(store, &presented[i])) {
+        if (!put_certificate(store, &presented[i]))
             return false;
-        }
         memcpy(stored->presented[i], presented[i].sha256, sizeof stored->presented[i]);
     }
     stored->presented_count = (uint8_t)count;
@@ -143,9 +135,8 @@ bool tls_store_get(struct tls_store *store, const unsigned char id[TLS_SESSION_I
                     stored.presented_count <= TLS_PRESENTED_MAX &&
                     len == offsetof(struct tls_stored, presented[stored.presented_count]) &&
                     stored.secret_len <= sizeof stored.secret;
-    if (is_whole) {
+    if (is_whole)
         *ret_stored = stored;
-    }
     OPENSSL_cleanse(&stored, sizeof stored);
     return is_whole;
 }
@@ -179,9 +170,8 @@ bool tls_store_certificate(struct tls_store *store, const unsigned char sha256[3
         }
         len -= offsetof(struct piece, bytes);
         total = at == 0 ? piece.total : total;
-        if (piece.total != total || total > TLS_STORED_CERT_MAX || len > total - at) {
+        if (piece.total != total || total > TLS_STORED_CERT_MAX || len > total - at)
             return false;
-        }
         memcpy(ret_der + at, piece.bytes, len);
         at += len;
     } while (at < total && at % PIECE_BYTES == 0);

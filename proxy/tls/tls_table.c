@@ -134,9 +134,8 @@ static int repair(struct tls_table *table, uint32_t lock)
 {
     for (uint32_t number = lock; number < table->count; number += LOCKS) {
         struct table_slot *slot = slot_at(table, number);
-        if (slot->len > 0 || slot->position != 0) {
+        if (slot->len > 0 || slot->position != 0)
             OPENSSL_cleanse(slot, table->stride);
-        }
     }
     return pthread_mutex_consistent(&table->locks[lock]);
 }
@@ -153,9 +152,8 @@ static bool take_lock(struct tls_table *table, uint32_t number, bool waits)
         until.tv_nsec %= SECOND_NS;
         error = pthread_mutex_clocklock(&table->locks[lock], CLOCK_MONOTONIC, &until);
     }
-    if (error == EOWNERDEAD) {
+    if (error == EOWNERDEAD)
         error = repair(table, lock);
-    }
     return error == 0;
 }
 
@@ -189,9 +187,8 @@ bool tls_table_put(struct tls_table *table, const unsigned char key[TLS_TABLE_KE
         uint32_t position =
             (uint32_t)atomic_fetch_add_explicit(&table->next, 1, memory_order_relaxed);
         uint32_t number = position % table->count;
-        if (position == 0 || !take_lock(table, number, false)) {
+        if (position == 0 || !take_lock(table, number, false))
             continue;
-        }
         struct table_slot *slot = slot_at(table, number);
         wipe(slot, table->value_size);
         slot->position = position;
@@ -237,9 +234,8 @@ bool tls_table_get(struct tls_table *table, const unsigned char key[TLS_TABLE_KE
                    void *ret_value, size_t *ret_len)
 {
     const struct table_slot *slot = find(table, key);
-    if (slot == NULL) {
+    if (slot == NULL)
         return false;
-    }
     memcpy(ret_value, slot->value, slot->len);
     *ret_len = slot->len;
     release(table, slot);
@@ -249,9 +245,8 @@ bool tls_table_get(struct tls_table *table, const unsigned char key[TLS_TABLE_KE
 bool tls_table_has_young(struct tls_table *table, const unsigned char key[TLS_TABLE_KEY_SIZE])
 {
     const struct table_slot *slot = find(table, key);
-    if (slot == NULL) {
+    if (slot == NULL)
         return false;
-    }
     bool is_young = age_of(table, slot->position) <= table->count / 2;
     release(table, slot);
     return is_young;
@@ -277,13 +272,11 @@ void tls_table_remove_if(struct tls_table *table, tls_table_fn question, const v
 {
     uint32_t used = used_count(table);
     for (uint32_t number = 0; number < used; number++) {
-        if (!take_lock(table, number, true)) {
+        if (!take_lock(table, number, true))
             continue;
-        }
         struct table_slot *slot = slot_at(table, number);
-        if (slot->len > 0 && question(slot->value, slot->len, arg)) {
+        if (slot->len > 0 && question(slot->value, slot->len, arg))
             wipe(slot, table->value_size);
-        }
         drop_lock(table, number);
     }
 }

@@ -107,9 +107,8 @@ static bool copy_keys(struct tls_ticket_keys *keys, struct tls_ticket_keys *ret_
         memcpy(ret_copy->keys, keys->keys, sizeof keys->keys);
         atomic_thread_fence(memory_order_acquire);
         unsigned after = atomic_load_explicit(&keys->sequence, memory_order_relaxed);
-        if (before == after && before % 2 == 0) {
+        if (before == after && before % 2 == 0)
             return true;
-        }
     }
     return false;
 }
@@ -129,9 +128,8 @@ static bool set_keys(const struct ticket_key *key, const unsigned char *iv, EVP_
 static int seal(const struct ticket_key *key, unsigned char *name, unsigned char *iv,
                 EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac)
 {
-    if (RAND_bytes(iv, IV_SIZE) != 1) {
+    if (RAND_bytes(iv, IV_SIZE) != 1)
         return -1;
-    }
     memcpy(name, key->name, sizeof key->name);
     return set_keys(key, iv, cipher, mac, 1) ? 1 : -1;
 }
@@ -146,12 +144,10 @@ static int unseal(const struct tls_ticket_keys *keys, const unsigned char *name,
 {
     for (unsigned i = 0; i < KEY_COUNT; i++) {
         const struct ticket_key *key = &keys->keys[(keys->current + i) % KEY_COUNT];
-        if (!is_named(key, name)) {
+        if (!is_named(key, name))
             continue;
-        }
-        if (!set_keys(key, iv, cipher, mac, 0)) {
+        if (!set_keys(key, iv, cipher, mac, 0))
             return -1;
-        }
         return i == KEY_COUNT - 1 ? 2 : 1;
     }
     return 0;
@@ -177,16 +173,14 @@ int tls_ticket_on_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
     const struct tls_ticket_file *file = connection->listener->file;
     struct tls_ticket_keys copy;
     /* RFC 5077 section 3.3: an empty ticket says that there is none after all. */
-    if (is_encrypting && connection->is_refused) {
+    if (is_encrypting && connection->is_refused)
         return 0;
-    }
     if (file != NULL) {
         return is_encrypting ? seal(&file->keys[0], name, iv, cipher, mac)
                              : unseal_from_file(file, name, iv, cipher, mac);
     }
-    if (!copy_keys(connection->listener->keys, &copy)) {
+    if (!copy_keys(connection->listener->keys, &copy))
         return 0;
-    }
     int status = is_encrypting ? seal(&copy.keys[copy.current], name, iv, cipher, mac)
                                : unseal(&copy, name, iv, cipher, mac);
     OPENSSL_cleanse(&copy, sizeof copy);

@@ -31,17 +31,14 @@ static int read_file(const char *path, unsigned char *bytes, size_t size, size_t
     }
     while (error == 0 && len < size) {
         ssize_t count = read(fd, bytes + len, size - len);
-        if (count == 0) {
+        if (count == 0)
             break;
-        }
-        if (count < 0 && errno != EINTR) {
+        if (count < 0 && errno != EINTR)
             error = -errno;
-        }
         len += count > 0 ? (size_t)count : 0;
     }
-    if (fd >= 0) {
+    if (fd >= 0)
         (void)close(fd);
-    }
     *ret_len = len;
     *ret_mode = status.st_mode;
     return error;
@@ -61,9 +58,8 @@ struct tls_ticket_file *tls_ticket_file_load(const struct config_sessions *sessi
     unsigned char bytes[KEYS_MAX * KEY_BYTES + 1];
     size_t len = 0;
     mode_t mode = 0;
-    if (path->text == NULL) {
+    if (path->text == NULL)
         return NULL;
-    }
     struct tls_ticket_file *file = NULL;
     int error = read_file(path->text, bytes, sizeof bytes, &len, &mode);
     if (error < 0) {
@@ -89,9 +85,8 @@ struct tls_ticket_file *tls_ticket_file_load(const struct config_sessions *sessi
 
 void tls_ticket_file_free(struct tls_ticket_file *file)
 {
-    if (file == NULL) {
+    if (file == NULL)
         return;
-    }
     OPENSSL_cleanse(file->keys, file->count * sizeof file->keys[0]);
     free(file);
 }

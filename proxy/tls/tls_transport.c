@@ -40,9 +40,8 @@ enum transport_result tls_transport_broken(struct transport *transport, const ch
     } else {
         failure = blame(transport, tls_error_take(&connection->error));
     }
-    if (connection->failure == TLS_FAILURE_NONE) {
+    if (connection->failure == TLS_FAILURE_NONE)
         connection->failure = failure;
-    }
     ERR_clear_error();
     transport->error = connection->error.ptr;
     return TRANSPORT_ERROR;
@@ -60,9 +59,8 @@ enum transport_result tls_transport_ended(struct transport *transport)
     /* RFC 8446 section 6.1: an end without close_notify may be somebody else's doing. Of a server's
      * answer it may be the only sign that something is missing. */
     connection->is_truncated = !connection->has_goodbye;
-    if (connection->is_truncated && connection->listener == NULL) {
+    if (connection->is_truncated && connection->listener == NULL)
         return tls_transport_broken(transport, "the peer closed without close_notify");
-    }
     return TRANSPORT_EOF;
 }
 
@@ -86,9 +84,8 @@ static enum transport_result result_of(struct transport *transport, int status,
     case SSL_ERROR_ZERO_RETURN:
         return tls_transport_ended(transport);
     case SSL_ERROR_SYSCALL:
-        if (error_number == 0) {
+        if (error_number == 0)
             return tls_transport_ended(transport);
-        }
         transport->error_number = error_number;
         connection->failure = TLS_FAILURE_CLOSED;
         return tls_transport_broken(transport, strerrordesc_np(error_number));
@@ -109,9 +106,8 @@ static void prepare_call(void)
     tls_intern_begin();
     /* SSL_get_error() reads the queue, which nearly always is empty; looking is cheaper than
      * clearing its sixteen slots. */
-    if (ERR_peek_error() != 0) {
+    if (ERR_peek_error() != 0)
         ERR_clear_error();
-    }
     errno = 0;
 }
 
@@ -119,9 +115,8 @@ static enum transport_result tls_handshake(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
     bool needs_write = false;
-    if (!may_call(transport)) {
+    if (!may_call(transport))
         return TRANSPORT_ERROR;
-    }
     prepare_call();
     tls_derive_begin(connection);
     int status = SSL_do_handshake(transport->tls);
@@ -140,9 +135,8 @@ static enum transport_result tls_handshake(struct transport *transport)
     transport->write_needs_read = result == TRANSPORT_AGAIN && !needs_write;
     if (result == TRANSPORT_OK && !connection->is_established) {
         connection->is_established = true;
-        if (connection->listener != NULL && !tls_session_load(connection, transport->tls)) {
+        if (connection->listener != NULL && !tls_session_load(connection, transport->tls))
             return tls_transport_broken(transport, "a resumed session without a record");
-        }
         tls_stateful_forget(connection);
     }
     return result;
@@ -200,24 +194,20 @@ static enum transport_result tls_read(struct transport *transport, char *bytes, 
     enum transport_result result = connection->untold;
     size_t total = 0;
     connection->untold = TRANSPORT_OK;
-    if (result != TRANSPORT_OK) {
+    if (result != TRANSPORT_OK)
         return result;
-    }
-    if (!may_call(transport)) {
+    if (!may_call(transport))
         return TRANSPORT_ERROR;
-    }
     choose_reading(transport, size);
     for (size_t records = 0; records < RECORDS_PER_READ && result == TRANSPORT_OK; records++) {
         size_t len = 0;
         result = read_record(transport, bytes + total, size - total, &len);
         total += len;
-        if (total == size || !has_bytes(transport)) {
+        if (total == size || !has_bytes(transport))
             break;
-        }
     }
-    if (total == 0) {
+    if (total == 0)
         return result;
-    }
     *ret_len = total;
     if (result == TRANSPORT_EOF || result == TRANSPORT_ERROR) {
         connection->untold = result;
@@ -230,13 +220,11 @@ static enum transport_result tls_read(struct transport *transport, char *bytes, 
 enum transport_result tls_transport_flush(struct transport *transport)
 {
     struct tls_connection *connection = transport->tls_connection;
-    if (connection->is_broken) {
+    if (connection->is_broken)
         return TRANSPORT_ERROR;
-    }
     int failed = tls_bio_flush(&connection->bio);
-    if (failed == 0 || failed == -EAGAIN) {
+    if (failed == 0 || failed == -EAGAIN)
         return failed == 0 ? TRANSPORT_OK : TRANSPORT_AGAIN;
-    }
     /* Not broken: a server that answers early and goes has its answer read. */
     transport->error_number = -failed;
     transport->error = strerrordesc_np(-failed);
@@ -262,9 +250,8 @@ static enum transport_result tls_write(struct transport *transport, const char *
     struct tls_connection *connection = transport->tls_connection;
     bool needs_write = false;
     size_t written = 0;
-    if (!may_call(transport)) {
+    if (!may_call(transport))
         return TRANSPORT_ERROR;
-    }
     prepare_call();
     tls_session_offer_due(connection, transport->tls);
     /* A ticket that waits for this write leaves in the same send. */
@@ -273,9 +260,8 @@ static enum transport_result tls_write(struct transport *transport, const char *
     int status = SSL_write_ex(transport->tls, bytes, len, &written);
     connection->bio.holds = false;
     enum transport_result result = result_of(transport, status, &needs_write);
-    if (has_ticket) {
+    if (has_ticket)
         release_buffers(transport->tls);
-    }
     /* What the peer must have before it can answer may be among what is held. */
     bool must_flush = connection->bio.error != 0 || ((!has_more || result == TRANSPORT_AGAIN) &&
                                                      tls_transport_held(transport) > 0);
@@ -287,9 +273,8 @@ static enum transport_result tls_write(struct transport *transport, const char *
     transport->write_needs_read = result == TRANSPORT_AGAIN && !needs_write;
     if (result == TRANSPORT_OK) {
         *ret_len = written;
-        if (connection->notes != NULL) {
+        if (connection->notes != NULL)
             connection->notes->has_answered = true;
-        }
     }
     return result;
 }
@@ -322,12 +307,10 @@ static enum transport_result tls_shutdown(struct transport *transport)
         tls_intern_end();
         ERR_clear_error();
     }
-    if (!is_blocked && tls_transport_held(transport) > 0) {
+    if (!is_blocked && tls_transport_held(transport) > 0)
         is_blocked = tls_transport_flush(transport) == TRANSPORT_AGAIN;
-    }
-    if (is_blocked) {
+    if (is_blocked)
         return TRANSPORT_AGAIN;
-    }
     return shutdown(transport->fd, SHUT_WR) == 0 ? TRANSPORT_OK : TRANSPORT_ERROR;
 }
 
@@ -396,9 +379,8 @@ void tls_transport_init_server(struct transport *transport, struct event_base *b
     connection->bio.expects_clear = true;
     SSL *ssl = tls_transport_begin(transport, base, fd, connection, listener->ctx,
                                    listener->bio_method, callback, arg);
-    if (ssl != NULL) {
+    if (ssl != NULL)
         SSL_set_accept_state(ssl);
-    }
 }
 
 struct tls_site *tls_transport_site(const struct transport *transport)
@@ -437,15 +419,13 @@ STACK_OF(X509) * tls_transport_peer_chain(const struct transport *transport)
         return connection->presented;
     }
     X509 *leaf = SSL_get0_peer_certificate(transport->tls);
-    if (leaf == NULL) {
+    if (leaf == NULL)
         return NULL;
-    }
     /* On the server side OpenSSL's chain starts above the leaf. */
     STACK_OF(X509) *above = SSL_get_peer_cert_chain(transport->tls);
     STACK_OF(X509) *chain = above == NULL ? sk_X509_new_null() : X509_chain_up_ref(above);
-    if (chain != NULL && X509_up_ref(leaf) == 1 && sk_X509_unshift(chain, leaf) == 0) {
+    if (chain != NULL && X509_up_ref(leaf) == 1 && sk_X509_unshift(chain, leaf) == 0)
         X509_free(leaf);
-    }
     connection->presented = chain;
     return chain;
 }

@@ -119,6 +119,9 @@ void upstream_group_init(struct upstream_group *group, struct engine *engine,
 /* Closes every idle connection. */
 void upstream_group_clear(struct upstream_group *group);
 
+/* A server may have room now: those that wait are looked at in the next turn of the loop. */
+void upstream_group_wake(struct upstream_group *group);
+
 /* What engines offer their exchanges. */
 extern const struct upstreams_ops UPSTREAMS;
 /* Starts once more an exchange that has waited for its turn. */
@@ -137,7 +140,7 @@ void upstream_attempt_failed(struct exchange *x, struct upstream_server *server,
                              enum upstream_failure failure, enum outcome outcome,
                              const char *detail);
 
-/* ---- connections (upstream.c) ---- */
+/* ---- connections (upstream_conn.c) ---- */
 
 /* Sends the exchange's head over a kept connection; false when there is none. */
 bool upstream_conn_reuse(struct upstream_server *server, struct exchange *x);

@@ -61,6 +61,13 @@ void upstream_group_clear(struct upstream_group *group)
     group->server_count = 0;
 }
 
+void upstream_group_wake(struct upstream_group *group)
+{
+    const struct timeval now = {0};
+    if (group->queue != NULL)
+        (void)event_add(&group->queue_event, &now);
+}
+
 /* ---- beginning ---------------------------------------------------------------------------- */
 
 static void assign(struct exchange *x, struct upstream_server *server)

@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "core/engine_state.h"
 #include "upstreams/upstream.h"
-#include "upstreams/upstream_queue.h"
 
 /* The back-off doubles from health.interval up to this many times of it. */
 #define BACKOFF_MAX_FACTOR 8
@@ -64,7 +63,7 @@ static void go_up(struct upstream_server *server, const char *reason)
     health->failures = 0;
     health->probes = 0;
     log_transition(server, "upstream.up", reason);
-    upstream_queue_wake(server->group);
+    upstream_group_wake(server->group);
 }
 
 void upstream_health_failed(struct upstream_server *server, uint64_t now_ms, const char *reason)

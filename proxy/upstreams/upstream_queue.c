@@ -126,10 +126,3 @@ bool upstream_queue_add(struct exchange *x)
         deadline_set(&group->queue_deadline, time_ms);
     return true;
 }
-
-void upstream_queue_wake(struct upstream_group *group)
-{
-    const struct timeval now = {0};
-    if (group->queue != NULL)
-        (void)event_add(&group->queue_event, &now);
-}

@@ -17,7 +17,5 @@ void upstream_queue_init(struct upstream_group *group);
 void upstream_queue_clear(struct upstream_group *group);
 /* False when there is no place left. When its turn comes, upstream_go_on() is called. */
 bool upstream_queue_add(struct exchange *x);
-/* A server may have room now: looked at in the next turn of the loop. */
-void upstream_queue_wake(struct upstream_group *group);
 
 #endif

@@ -101,9 +101,8 @@ static void on_accept(int fd, const struct addr *peer, void *arg)
     ck_assert(addr_is_loopback(peer));
     acceptor->fds[acceptor->count++] = fd;
     acceptor->total++;
-    if (acceptor->count == acceptor->pause_at) {
+    if (acceptor->count == acceptor->pause_at)
         listener_set_accepting(acceptor->listener, false);
-    }
 }
 
 struct fixture {

@@ -50,9 +50,8 @@ static void owner_close(struct owner *owner)
     transport_close(&owner->transport);
     transport_close(&owner->transport);
     ck_assert(!transport_is_open(&owner->transport));
-    if (owner->peer >= 0) {
+    if (owner->peer >= 0)
         (void)close(owner->peer);
-    }
     event_base_free(owner->base);
 }
 
@@ -227,9 +226,8 @@ static enum transport_result stock_read(struct transport *transport, char *bytes
 {
     (void)transport;
     (void)size;
-    if (stock == 0) {
+    if (stock == 0)
         return TRANSPORT_AGAIN;
-    }
     stock--;
     *bytes = 's';
     *ret_len = 1;

@@ -65,9 +65,8 @@ static inline void open_link(struct link *link, SSL_CTX *ctx, SSL_SESSION *sessi
 {
     link_open(link, &world, ctx);
     tls_transport_use_pool(&link->server, &pool);
-    if (session != NULL) {
+    if (session != NULL)
         ck_assert_int_eq(SSL_set_session(link->client, session), 1);
-    }
 }
 
 /* The client writes, the server reads. */

@@ -57,9 +57,8 @@ START_TEST(chooses_the_site_by_name)
             struct link link;
             char name[64];
             link_open(&link, &world, ctx);
-            if (CASES[i].name != NULL) {
+            if (CASES[i].name != NULL)
                 link_set_name(&link, CASES[i].name);
-            }
             ck_assert_msg(link_shake(&link), "%s", transport_error(&link.server));
             const struct config_site *site = tls_site_config(tls_transport_site(&link.server));
             ck_assert_msg(strcmp(site->name, CASES[i].site) == 0, "%s", CASES[i].name);
@@ -114,9 +113,8 @@ START_TEST(applies_every_setting_of_the_chosen_site)
             SSL_CTX *ctx = make_client(VERSIONS[v], &alice);
             bool may_connect = !is_strict || VERSIONS[v] == TLS1_3_VERSION;
             link_open(&link, &world, ctx);
-            if (is_strict) {
+            if (is_strict)
                 link_set_name(&link, "strict.test");
-            }
             ck_assert(link_shake(&link) == may_connect);
             if (may_connect) {
                 const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(link.client);
@@ -223,9 +221,8 @@ START_TEST(selects_http_1_1_or_refuses_what_it_does_not_speak)
             ck_assert_msg(link_shake(&link) == CASES[i].is_good, "case %zu", i);
             SSL_get0_alpn_selected(link.client, &selected, &len);
             ck_assert(str_equal(str_make((const char *)selected, len), str_of(CASES[i].selected)));
-            if (!CASES[i].is_good) {
+            if (!CASES[i].is_good)
                 ck_assert_str_eq(transport_error(&link.server), "no protocol in common (ALPN)");
-            }
             link_close(&link);
             SSL_CTX_free(ctx);
         }
@@ -282,9 +279,8 @@ START_TEST(offers_no_weak_cipher_and_prefers_chacha_only_with_the_client)
         ck_assert_int_eq(SSL_CTX_set_cipher_list(ctx, CASES[i].ciphers), 1);
         link_open(&link, &world, ctx);
         ck_assert_msg(link_shake(&link) == (CASES[i].chosen != NULL), "case %zu", i);
-        if (CASES[i].chosen != NULL) {
+        if (CASES[i].chosen != NULL)
             ck_assert_str_eq(tls_transport_cipher(&link.server), CASES[i].chosen);
-        }
         link_close(&link);
         SSL_CTX_free(ctx);
     }

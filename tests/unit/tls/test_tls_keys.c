@@ -46,9 +46,8 @@ static struct tls_keys make_keys(uint16_t id, bool is_sealing, const char *secre
     const struct tls_suite *suite = tls_suites_find(suites, id);
     unsigned char bytes[TLS_SECRET_MAX] = {0};
     struct tls_keys keys;
-    if (secret != NULL) {
+    if (secret != NULL)
         ck_assert_uint_eq(unhex(secret, bytes, sizeof bytes), tls_suite_secret_len(suite));
-    }
     ck_assert(tls_keys_init(&keys, suite, is_sealing, bytes, sequence));
     return keys;
 }
@@ -60,9 +59,8 @@ static enum tls_alert open_record(struct tls_keys *keys, const unsigned char *re
     size_t len = 0;
     ck_assert_uint_ge(record_len, TLS_RECORD_HEADER);
     enum tls_alert alert = tls_record_length(record, &len);
-    if (alert != TLS_ALERT_NONE) {
+    if (alert != TLS_ALERT_NONE)
         return alert;
-    }
     ck_assert_uint_eq(len, record_len - TLS_RECORD_HEADER);
     return tls_keys_open(keys, record, record + TLS_RECORD_HEADER, len, plain, ret_type, ret_len);
 }
@@ -293,9 +291,8 @@ static size_t seal_inner(uint16_t id, const unsigned char *inner, size_t len, un
     memcpy(record, header, sizeof header);
     ck_assert_int_eq(EVP_EncryptInit_ex2(ctx, cipher, keys.key, keys.iv, NULL), 1);
     ck_assert_int_eq(EVP_EncryptUpdate(ctx, NULL, &n, header, sizeof header), 1);
-    if (len > 0) {
+    if (len > 0)
         ck_assert_int_eq(EVP_EncryptUpdate(ctx, record + 5, &n, inner, (int)len), 1);
-    }
     ck_assert_int_eq(EVP_EncryptFinal_ex(ctx, record + 5 + len, &n), 1);
     ck_assert_int_eq(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 16, record + 5 + len), 1);
     EVP_CIPHER_CTX_free(ctx);

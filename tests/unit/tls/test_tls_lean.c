@@ -329,9 +329,8 @@ START_TEST(a_full_socket_is_waited_for)
         }
         sent += len;
         ck_assert_uint_le(transport_held(&link.server), BUF_BULK_SIZE);
-        if (len < sizeof bytes) {
+        if (len < sizeof bytes)
             break;
-        }
     }
     while (received < sent) {
         int n = SSL_read(link.client, got, sizeof got);

@@ -38,9 +38,8 @@ static void teardown(void)
 static int keep_session(SSL *ssl, SSL_SESSION *session)
 {
     SSL_SESSION **kept = SSL_get_app_data(ssl);
-    if (kept == NULL) {
+    if (kept == NULL)
         return 0;
-    }
     SSL_SESSION_free(*kept);
     *kept = session;
     return 1;
@@ -102,15 +101,12 @@ static struct visit_result visit(const struct visit *visit)
     link.is_confused = visit->is_confused;
     link.valid_for = visit->valid_for == 0 ? 3600 : visit->valid_for;
     (void)SSL_set_app_data(link.client, &result.kept);
-    if (visit->name != NULL) {
+    if (visit->name != NULL)
         link_set_name(&link, visit->name);
-    }
-    if (visit->has_no_ems) {
+    if (visit->has_no_ems)
         SSL_set_options(link.client, SSL_OP_NO_EXTENDED_MASTER_SECRET);
-    }
-    if (visit->session != NULL) {
+    if (visit->session != NULL)
         ck_assert_int_eq(SSL_set_session(link.client, visit->session), 1);
-    }
     ck_assert_msg(link_shake(&link), "%s", transport_error(&link.server));
     if (!visit->is_refused) {
         tls_transport_offer_session(&link.server);
@@ -119,9 +115,8 @@ static struct visit_result visit(const struct visit *visit)
     link_answer(&link);
     result.is_resumed = tls_transport_is_resumed(&link.server);
     ck_assert_int_eq(SSL_session_reused(link.client), result.is_resumed);
-    if (result.is_resumed && visit->version == TLS1_2_VERSION) {
+    if (result.is_resumed && visit->version == TLS1_2_VERSION)
         result.kept = take_renewed(link.client, visit->session);
-    }
     X509 *leaf = tls_transport_peer_leaf(&link.server);
     result.has_leaf = leaf != NULL;
     ck_assert(leaf == NULL || X509_cmp(leaf, visit->identity->cert) == 0);
@@ -176,9 +171,8 @@ START_TEST(resumes_after_a_good_verdict_with_the_leaf_and_the_facts)
         ck_assert_mem_eq(result.facts.leaf_sha256, digest, sizeof digest);
         /* TLS 1.3 gives a fresh ticket for the next time (RFC 8446 appendix C.4). */
         ck_assert((result.kept != NULL) == (use_mode(i) == TLS1_3_VERSION));
-        if (result.kept != NULL) {
+        if (result.kept != NULL)
             ck_assert(is_resumed(use_mode(i), NULL, result.kept));
-        }
         SSL_SESSION_free(session);
     }
 }

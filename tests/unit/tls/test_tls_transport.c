@@ -101,13 +101,11 @@ struct trickle {
 static void trickle_step(const struct trickle *trickle)
 {
     char bytes[4096];
-    if (recv(trickle->client_side, bytes, 1, MSG_DONTWAIT) == 1) {
+    if (recv(trickle->client_side, bytes, 1, MSG_DONTWAIT) == 1)
         ck_assert_int_eq(send(trickle->server_side, bytes, 1, 0), 1);
-    }
     ssize_t len = recv(trickle->server_side, bytes, sizeof bytes, MSG_DONTWAIT);
-    if (len > 0) {
+    if (len > 0)
         ck_assert_int_eq(send(trickle->client_side, bytes, (size_t)len, 0), len);
-    }
 }
 
 START_TEST(lives_on_one_byte_at_a_time)
@@ -129,9 +127,8 @@ START_TEST(lives_on_one_byte_at_a_time)
         transport_want(&link.server, true, false);
         bool is_sent = false;
         for (int i = 0; i < 20000 && link.received_len < sizeof MESSAGE - 1; i++) {
-            if (SSL_do_handshake(link.client) == 1 && !is_sent) {
+            if (SSL_do_handshake(link.client) == 1 && !is_sent)
                 is_sent = SSL_write(link.client, MESSAGE, sizeof MESSAGE - 1) > 0;
-            }
             trickle_step(&trickle);
             link_turn(&link);
         }
@@ -237,9 +234,8 @@ START_TEST(tells_a_goodbye_from_a_cut)
             link_open(&link, &world, ctx);
             ck_assert(link_shake(&link));
             ck_assert_int_eq(SSL_write(link.client, "last", 4), 4);
-            if (says_goodbye) {
+            if (says_goodbye)
                 ck_assert_int_eq(SSL_shutdown(link.client), 0);
-            }
             ck_assert_int_eq(shutdown(SSL_get_fd(link.client), SHUT_WR), 0);
             for (int turns = 0; turns < 5; turns++) {
                 link_turn(&link);
@@ -353,9 +349,8 @@ START_TEST(says_why_a_handshake_failed)
         }
         ck_assert_int_eq(link.handshake, TRANSPORT_ERROR);
         ck_assert_str_ne(transport_error(&link.server), "");
-        if (CASES[i].why != NULL) {
+        if (CASES[i].why != NULL)
             ck_assert_str_eq(transport_error(&link.server), CASES[i].why);
-        }
         /* A broken stream stays broken and is not shut down. */
         ck_assert_int_eq(transport_handshake(&link.server), TRANSPORT_ERROR);
         transport_shutdown(&link.server);

@@ -304,14 +304,12 @@ static inline bool link_on_session(struct transport *transport, void *arg,
 {
     struct link *link = arg;
     link->asked++;
-    if (link->is_refused) {
+    if (link->is_refused)
         return false;
-    }
     X509 *leaf = tls_transport_peer_leaf(transport);
     unsigned len = 0;
-    if (leaf != NULL) {
+    if (leaf != NULL)
         ck_assert_int_eq(X509_digest(leaf, EVP_sha256(), ret_facts->leaf_sha256, &len), 1);
-    }
     ret_facts->leaf_sha256[31] ^= link->is_confused;
     link_note_presented(link);
     ret_facts->presented = link->presented;
@@ -341,9 +339,8 @@ static inline void link_on_ready(struct transport *transport, bool can_read, boo
         link->last =
             transport_read(transport, &link->received[link->received_len], link->read_size, &len);
         link->received_len += link->last == TRANSPORT_OK ? len : 0;
-        if (link->last != TRANSPORT_OK && link->last != TRANSPORT_AGAIN) {
+        if (link->last != TRANSPORT_OK && link->last != TRANSPORT_AGAIN)
             transport_want(transport, false, false);
-        }
     }
 }
 
@@ -381,9 +378,8 @@ static inline bool link_shake(struct link *link)
     for (int i = 0; i < 200 && (done != 1 || !link->is_ready); i++) {
         ERR_clear_error();
         done = SSL_do_handshake(link->client);
-        if (done != 1 && SSL_get_error(link->client, done) == SSL_ERROR_SSL && link->is_ready) {
+        if (done != 1 && SSL_get_error(link->client, done) == SSL_ERROR_SSL && link->is_ready)
             break;
-        }
         link_turn(link);
     }
     ERR_clear_error();

@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: MIT */
-#include "upstreams/upstream.h"
-
+/* A connection to a server: opening, pooling, closing.
+ *
+ * SPDX-License-Identifier: MIT */
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -17,10 +17,10 @@
 #include "net/transport.h"
 #include "tls/tls_transport.h"
 #include "upstreams/tunnel.h"
+#include "upstreams/upstream.h"
 #include "upstreams/upstream_health.h"
 #include "upstreams/upstream_http1.h"
 #include "upstreams/upstream_pause.h"
-#include "upstreams/upstream_queue.h"
 
 /* ---- connections -------------------------------------------------------------------------- */
 
@@ -79,7 +79,7 @@ static void drop_exchange(struct upstream_conn *conn)
     if (conn->is_trial)
         upstream_health_tried(conn->server);
     conn->is_trial = false;
-    upstream_queue_wake(conn->server->group);
+    upstream_group_wake(conn->server->group);
 }
 
 void upstream_conn_close(struct upstream_conn *conn)
@@ -99,7 +99,7 @@ void upstream_conn_close(struct upstream_conn *conn)
     upstream_conn_set_state(conn, UPSTREAM_CLOSED);
     stream_clear(&conn->stream);
     conn->server->open_count--;
-    upstream_queue_wake(conn->server->group);
+    upstream_group_wake(conn->server->group);
     conn->next = conn->engine->closing_upstreams;
     conn->engine->closing_upstreams = conn;
     engine_schedule_closing(conn->engine);

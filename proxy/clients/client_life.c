@@ -1,6 +1,6 @@
-/* SPDX-License-Identifier: MIT */
-#include "clients/client.h"
-
+/* A connection from accept to close, and what the socket and the clock do to it.
+ *
+ * SPDX-License-Identifier: MIT */
 #include <assert.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -14,8 +14,10 @@
 #include "base/mem.h"
 #include "clients/accept.h"
 #include "clients/clear_text.h"
+#include "clients/client.h"
 #include "clients/client_http1.h"
 #include "clients/client_tunnel.h"
+#include "clients/crowd.h"
 #include "clients/late_certificate.h"
 #include "clients/linger.h"
 #include "clients/rest.h"
@@ -65,7 +67,8 @@ void client_set_state(struct client *client, enum client_state state)
     client->state = state;
     count_handshake(client);
     rest_end(client);
-    crowd_move(client, class_of(client));
+    if (crowd_move(client, class_of(client)) && !client->engine->is_accepting)
+        accept_has_room(client->engine);
     switch (state) {
     case CLIENT_HANDSHAKE:
         deadline_set(&client->deadline, timeouts(client)->handshake);
@@ -181,8 +184,10 @@ static void handshake(struct client *client)
         transport_want(&client->stream.transport, true, false);
         return;
     }
-    if (result != TRANSPORT_OK && clear_text_begin(client, stream_ready))
+    if (result != TRANSPORT_OK && clear_text_begin(client, stream_ready)) {
+        client_http1_run(client, true);
         return;
+    }
     if (result != TRANSPORT_OK) {
         handshake_failed(client);
         return;
