@@ -16,6 +16,7 @@ static const struct {
     [HTTP2_EMPTY_FRAMES] = {"empty frame flood", 100, 10},
     [HTTP2_WINDOW_UPDATES] = {"window update flood", 1000, 100},
     [HTTP2_PRIORITIES] = {"priority flood", 500, 50},
+    [HTTP2_CONTINUATIONS] = {"continuation flood", 100, 10},
     [HTTP2_UNKNOWN_FRAMES] = {"unknown frame flood", 100, 10},
 };
 
@@ -55,6 +56,7 @@ void http2_budget_began_request(struct http2_budget *budget)
     /* Browsers open the window and state the priority of each stream. */
     earn(budget, HTTP2_WINDOW_UPDATES, 2);
     earn(budget, HTTP2_PRIORITIES, 2);
+    earn(budget, HTTP2_CONTINUATIONS, 2);
 }
 
 void http2_budget_answered(struct http2_budget *budget)

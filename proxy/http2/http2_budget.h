@@ -20,6 +20,7 @@ enum http2_nuisance {
     HTTP2_EMPTY_FRAMES,   /* DATA without a byte that ends nothing */
     HTTP2_WINDOW_UPDATES, /* more of them than DATA could be the reason for */
     HTTP2_PRIORITIES,     /* PRIORITY, PRIORITY_UPDATE */
+    HTTP2_CONTINUATIONS,  /* header blocks in small pieces, CVE-2024-28182 */
     HTTP2_UNKNOWN_FRAMES, /* of a type that nobody knows */
     HTTP2_NUISANCES
 };

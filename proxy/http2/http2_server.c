@@ -16,8 +16,6 @@
 /* Ours count with the work that was done; these are for what ours might not see. */
 #define BACKSTOP_RESETS            10000
 #define BACKSTOP_RESETS_PER_SECOND 1000
-#define EXTENSION_FIRST            0x0a
-#define EXTENSION_LAST             0xff
 
 /* ---- beginning and end -------------------------------------------------------------------- */
 
@@ -32,11 +30,6 @@ static nghttp2_option *make_option(void)
     nghttp2_option_set_no_http_messaging(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_stream_reset_rate_limit(option, BACKSTOP_RESETS, BACKSTOP_RESETS_PER_SECOND);
-    /* Passed to us to be counted, not to be read. */
-    for (unsigned type = EXTENSION_FIRST; type <= EXTENSION_LAST; type++) {
-        if (type != NGHTTP2_PRIORITY_UPDATE)
-            nghttp2_option_set_user_recv_extension_type(option, (uint8_t)type);
-    }
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
     return option;
 }
@@ -90,6 +83,7 @@ struct http2_server *http2_server_new(const struct http2_server_ops *ops, void *
         .header_count = limits->header_count,
     };
     server->pool = pool;
+    server->scan.skip = HTTP2_PREFACE_SIZE;
     server->now_ms = clock_monotonic_ms();
     server->session = make_session(server);
     submit_settings(server);
@@ -190,6 +184,7 @@ void http2_stream_fail(struct http2_stream *stream, enum http2_error error, cons
 void http2_stream_free(struct http2_stream *stream)
 {
     struct http2_server *server = stream->server;
+    http2_server_note_closed(server, stream);
     if (stream->prev != NULL)
         stream->prev->next = stream->next;
     else
@@ -271,10 +266,9 @@ void http2_server_feed(struct http2_server *server, struct str bytes)
     if (server->is_ended || bytes.len == 0)
         return;
     server->now_ms = clock_monotonic_ms();
-    ssize_t taken =
-        nghttp2_session_mem_recv(server->session, (const uint8_t *)bytes.ptr, bytes.len);
-    if (taken < 0)
-        end_for(server, (int)taken);
+    int problem = http2_server_take(server, bytes);
+    if (problem < 0)
+        end_for(server, problem);
     else if (nghttp2_session_get_outbound_queue_size(server->session) > OUTBOUND_MAX)
         http2_server_end(server, HTTP2_ENHANCE_YOUR_CALM, "answers pile up");
     after_turn(server);

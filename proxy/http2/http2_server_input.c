@@ -12,64 +12,7 @@ static struct http2_stream *stream_of(struct http2_server *server, int32_t id)
     return nghttp2_session_get_stream_user_data(server->session, id);
 }
 
-/* ---- counting ----------------------------------------------------------------------------- */
-
-static enum http2_nuisance nuisance_of(const nghttp2_frame_hd *hd)
-{
-    bool is_ack = (hd->flags & NGHTTP2_FLAG_ACK) != 0;
-    switch (hd->type) {
-    case NGHTTP2_DATA:
-        return hd->length == 0 && (hd->flags & NGHTTP2_FLAG_END_STREAM) == 0 ? HTTP2_EMPTY_FRAMES
-                                                                             : HTTP2_NUISANCES;
-    case NGHTTP2_PRIORITY:
-    case NGHTTP2_PRIORITY_UPDATE:
-        return HTTP2_PRIORITIES;
-    case NGHTTP2_RST_STREAM:
-        return HTTP2_RESETS;
-    case NGHTTP2_SETTINGS:
-        return is_ack ? HTTP2_NUISANCES : HTTP2_SETTINGS;
-    case NGHTTP2_PING:
-        return is_ack ? HTTP2_NUISANCES : HTTP2_PINGS;
-    case NGHTTP2_WINDOW_UPDATE:
-        return HTTP2_WINDOW_UPDATES;
-    case NGHTTP2_HEADERS:
-    case NGHTTP2_CONTINUATION: /* nghttp2 has a limit for each block */
-    case NGHTTP2_PUSH_PROMISE:
-    case NGHTTP2_GOAWAY:
-        return HTTP2_NUISANCES;
-    default:
-        return HTTP2_UNKNOWN_FRAMES;
-    }
-}
-
-static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *arg)
-{
-    (void)session;
-    struct http2_server *server = arg;
-    enum http2_nuisance nuisance = nuisance_of(hd);
-    return nuisance != HTTP2_NUISANCES && http2_server_is_flooded(server, nuisance) ? STOP : 0;
-}
-
-static int on_unknown_frame(nghttp2_session *session, void **payload, const nghttp2_frame_hd *hd,
-                            void *arg)
-{
-    (void)session;
-    (void)payload;
-    (void)hd;
-    (void)arg;
-    return NGHTTP2_ERR_CANCEL; /* counted: that is all */
-}
-
-static int on_unknown_bytes(nghttp2_session *session, const nghttp2_frame_hd *hd,
-                            const uint8_t *bytes, size_t len, void *arg)
-{
-    (void)session;
-    (void)hd;
-    (void)bytes;
-    (void)len;
-    (void)arg;
-    return NGHTTP2_ERR_CANCEL;
-}
+/* ---- frames that are not messages ------------------------------------------------------------ */
 
 static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
                             void *arg)
@@ -97,7 +40,6 @@ static void tell_end(struct http2_stream *stream)
 
 static void request_ended(struct http2_stream *stream)
 {
-    stream->is_ended = true;
     /* RFC 9113 section 8.1.1 */
     if (stream->body.kind == HTTP_BODY_LENGTH && stream->body_bytes != stream->body.length)
         http2_stream_fail(stream, HTTP2_PROTOCOL_ERROR, "content-length does not match the body");
@@ -255,6 +197,7 @@ static void request_complete(struct http2_stream *stream, bool is_ended)
     struct http2_head *head = stream->head;
     struct http_request request;
     stream->head = NULL;
+    stream->is_ended = is_ended;
     enum http2_head_result result = http2_head_request(head, is_ended, &request);
     if (result == HTTP2_HEAD_MALFORMED) {
         server->ops->malformed(server->owner, stream->id, head->malformed);
@@ -272,6 +215,7 @@ static void trailers_complete(struct http2_stream *stream, bool is_ended)
 {
     struct http2_head *head = stream->head;
     stream->head = NULL;
+    stream->is_ended = is_ended;
     if (http2_head_trailers(head, is_ended) == HTTP2_HEAD_MALFORMED) {
         http2_stream_fail(stream, HTTP2_PROTOCOL_ERROR, head->malformed);
         return;
@@ -305,10 +249,11 @@ static void data_complete(struct http2_server *server, const nghttp2_frame *fram
     if (!is_ended && frame->hd.length > 0 && frame->data.padlen >= frame->hd.length &&
         http2_server_is_flooded(server, HTTP2_EMPTY_FRAMES))
         return;
-    if (stream == NULL || !stream->is_handed_over)
+    if (stream == NULL)
         return;
+    stream->is_ended = is_ended;
     stream->received += FRAME_HEAD + frame->hd.length;
-    if (is_ended)
+    if (is_ended && stream->is_handed_over)
         request_ended(stream);
 }
 
@@ -365,9 +310,6 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
 
 void http2_server_set_input(nghttp2_session_callbacks *callbacks)
 {
-    nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
-    nghttp2_session_callbacks_set_unpack_extension_callback(callbacks, on_unknown_frame);
-    nghttp2_session_callbacks_set_on_extension_chunk_recv_callback(callbacks, on_unknown_bytes);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(callbacks, on_invalid_frame);
     nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);

@@ -1,6 +1,7 @@
 /* http2_server_private.h - what the files of the server's side share.
  *
- * http2_server.c: the connection; http2_server_input.c: what nghttp2 tells of the peer's frames;
+ * http2_server.c: the connection; http2_server_guard.c: the peer's frames before nghttp2 sees them;
+ * http2_server_input.c: what nghttp2 tells of them;
  * http2_server_output.c: responses into frames, frames into buffers; http2_stream.c: the owner's
  * functions on one stream.
  *
@@ -13,11 +14,14 @@
 #include "http2/http2_budget.h"
 #include "http2/http2_head.h"
 #include "http2/http2_queue.h"
+#include "http2/http2_scan.h"
 #include "http2/http2_server.h"
 
 /* RFC 9113 sections 4.1 and 6.8 */
 #define FRAME_HEAD  9
 #define GOAWAY_SIZE 17
+/* For so many of the streams that were closed last it is known who closed them. */
+#define CLOSED_STREAMS 128
 
 struct http2_stream {
     struct http2_server *server;
@@ -62,8 +66,15 @@ struct http2_server {
     struct http2_head_limits head_limits;
     struct buf_pool *pool;
     nghttp2_session *session;
+    struct http2_scan scan;
     struct http2_budget budget;
     uint64_t now_ms;
+    uint32_t last_id; /* of the requests that have begun to come */
+    struct {
+        uint32_t id;
+        bool is_complete;     /* the peer said that nothing more would come */
+    } closed[CLOSED_STREAMS]; /* the last ones, in a ring */
+    size_t closed_count;
 
     struct http2_stream *streams; /* all that nghttp2 has */
     struct http2_stream *free_streams;
@@ -102,6 +113,11 @@ void http2_stream_free(struct http2_stream *stream);
 void http2_stream_fail(struct http2_stream *stream, enum http2_error error, const char *detail);
 /* True when the peer did too much of it: the connection is ended then. */
 bool http2_server_is_flooded(struct http2_server *server, enum http2_nuisance nuisance);
+
+/* http2_server_guard.c */
+/* Gives bytes to nghttp2, up to what must not be in them. nghttp2's error, or 0. */
+int http2_server_take(struct http2_server *server, struct str bytes);
+void http2_server_note_closed(struct http2_server *server, const struct http2_stream *stream);
 
 /* http2_server_input.c */
 void http2_server_set_input(nghttp2_session_callbacks *callbacks);
