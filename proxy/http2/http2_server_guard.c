@@ -9,6 +9,8 @@
 void http2_server_note_closed(struct http2_server *server, const struct http2_stream *stream)
 {
     size_t at = server->closed_count++ % CLOSED_STREAMS;
+    if (server->closed[at].id > server->forgotten_id)
+        server->forgotten_id = server->closed[at].id;
     server->closed[at].id = (uint32_t)stream->id;
     server->closed[at].is_complete = stream->is_ended || stream->is_reset_by_peer;
 }
@@ -18,15 +20,11 @@ enum past { PAST_UNKNOWN, PAST_NONE, PAST_COMPLETE, PAST_CUT_OFF };
 /* What became of a stream that is not open and not new. */
 static enum past past_of(const struct http2_server *server, uint32_t id)
 {
-    bool is_known = server->closed_count <= CLOSED_STREAMS;
-    size_t count = is_known ? server->closed_count : CLOSED_STREAMS;
-    uint32_t lowest = UINT32_MAX;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < CLOSED_STREAMS; i++) {
         if (server->closed[i].id == id)
             return server->closed[i].is_complete ? PAST_COMPLETE : PAST_CUT_OFF;
-        lowest = server->closed[i].id < lowest ? server->closed[i].id : lowest;
     }
-    return is_known || id > lowest ? PAST_NONE : PAST_UNKNOWN;
+    return id > server->forgotten_id ? PAST_NONE : PAST_UNKNOWN;
 }
 
 /* RFC 9113 sections 5.1 and 5.1.1. What comes for a stream that was cut off from here may have been

@@ -75,6 +75,7 @@ struct http2_server {
         bool is_complete;     /* the peer said that nothing more would come */
     } closed[CLOSED_STREAMS]; /* the last ones, in a ring */
     size_t closed_count;
+    uint32_t forgotten_id; /* the highest that the ring does not have any more */
 
     struct http2_stream *streams; /* all that nghttp2 has */
     struct http2_stream *free_streams;
