@@ -10,8 +10,7 @@
  * http2_stream_accept_body(), and http2_server_drain() and http2_server_end(); it must not feed,
  * pull or free.
  *
- * A stream begins with `request` or `refused` and ends with `closed` or with http2_stream_reset(),
- * whichever is first: after that its pointer is dangling and nothing is called for it any more.
+ * A stream begins with `request` or `refused` and ends as http2_stream.h says.
  *
  * Memory of a connection: about 60 KiB for the session and the tables of HPACK (4 KiB each way, a
  * frame in each direction), and one buffer while output is being put together. Of a stream: its
@@ -35,12 +34,9 @@
 #include "http/message.h"
 #include "http/outcome.h"
 #include "http2/http2_error.h"
+#include "http2/http2_stream.h"
 
 struct http2_server;
-struct http2_stream;
-
-/* Bytes of a response body that wait in a stream for the peer's window or for the socket. */
-#define HTTP2_QUEUE_MAX BUF_SIZE
 
 struct http2_server_limits {
     size_t target_bytes; /* of :path; 414 beyond */
@@ -133,12 +129,7 @@ size_t http2_server_streams(const struct http2_server *server);
 /* When a header block began that is not complete (clock_monotonic_ms); 0: none is open. */
 uint64_t http2_server_head_since(const struct http2_server *server);
 
-/* ---- one stream ---- */
-
-/* The owner's own pointer to go with it; NULL at first. */
-void http2_stream_set_user(struct http2_stream *stream, void *user);
-void *http2_stream_user(const struct http2_stream *stream);
-int32_t http2_stream_id(const struct http2_stream *stream);
+/* ---- the response of a stream ---- */
 
 /* Interim response (1xx but 101): only before http2_stream_respond(). */
 void http2_stream_interim(struct http2_stream *stream, const struct http_response *response);
@@ -147,27 +138,5 @@ void http2_stream_interim(struct http2_stream *stream, const struct http_respons
  * The fields' bytes must stay until the stream is closed or reset, the array need not. A 200 to an
  * extended CONNECT has a body of unknown length. */
 void http2_stream_respond(struct http2_stream *stream, const struct http_response *response);
-/* Offers bytes of the body; returns how many were taken. Fewer than all: `writable` tells when to
- * offer the rest. */
-MUST_USE size_t http2_stream_send_body(struct http2_stream *stream, struct str data);
-/* The body is complete. trailers: NULL or fields under the rule of http2_stream_respond(). A
- * request that is not complete by then is cut off with RST_STREAM(NO_ERROR) (RFC 9113 section 8.1).
- */
-void http2_stream_end(struct http2_stream *stream, const struct http_fields *trailers);
-/* Ends the stream at once; neither `closed` nor anything else is called for it. */
-void http2_stream_reset(struct http2_stream *stream, enum http2_error error);
-/* Offers what is kept of the request's body, in call-backs, and from now on what comes. */
-void http2_stream_accept_body(struct http2_stream *stream);
-/* What is kept and what comes of the request's body is dropped; nothing is told of it any more. */
-void http2_stream_discard_body(struct http2_stream *stream);
-
-/* For deadlines. Since when the peer has not taken what waits for it (a shut window, or a socket
- * that takes nothing; clock_monotonic_ms); every byte taken starts anew; 0: nothing waits. */
-uint64_t http2_stream_blocked_since(const struct http2_stream *stream);
-/* Request body that was not taken is kept here. */
-bool http2_stream_has_pending_body(const struct http2_stream *stream);
-/* Bytes of its HEADERS and DATA frames, for the access log. */
-uint64_t http2_stream_bytes_received(const struct http2_stream *stream);
-uint64_t http2_stream_bytes_sent(const struct http2_stream *stream);
 
 #endif

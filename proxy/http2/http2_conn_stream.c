@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "http2/http2_server_private.h"
+#include "http2/http2_conn.h"
 
 void http2_stream_set_user(struct http2_stream *stream, void *user)
 {
@@ -18,9 +18,22 @@ int32_t http2_stream_id(const struct http2_stream *stream)
 
 void http2_stream_reset(struct http2_stream *stream, enum http2_error error)
 {
-    struct http2_server *server = stream->server;
-    if (!server->is_ended)
-        (void)nghttp2_submit_rst_stream(server->session, NGHTTP2_FLAG_NONE, stream->id, error);
+    struct http2_conn *conn = stream->conn;
+    if (stream->is_gone)
+        conn->has_gone = true;
+    else if (!conn->is_ended)
+        (void)nghttp2_submit_rst_stream(conn->session, NGHTTP2_FLAG_NONE, stream->id, error);
+    http2_stream_let_go(stream);
+}
+
+void http2_stream_forget(struct http2_stream *stream)
+{
+    struct http2_conn *conn = stream->conn;
+    if (!stream->is_sent || !stream->is_ended) {
+        http2_stream_reset(stream, HTTP2_CANCEL);
+        return;
+    }
+    conn->has_gone = conn->has_gone || stream->is_gone;
     http2_stream_let_go(stream);
 }
 
@@ -32,12 +45,12 @@ void http2_stream_accept_body(struct http2_stream *stream)
 
 void http2_stream_discard_body(struct http2_stream *stream)
 {
-    struct http2_server *server = stream->server;
+    struct http2_conn *conn = stream->conn;
     stream->drops_body = true;
     stream->body = (struct http_body_framing){.kind = HTTP_BODY_CHUNKED};
-    if (stream->kept.len > 0 && !server->is_ended)
-        (void)nghttp2_session_consume(server->session, stream->id, stream->kept.len);
-    http2_queue_clear(&stream->kept, server->pool);
+    if (stream->kept.len > 0 && !conn->is_ended)
+        (void)nghttp2_session_consume(conn->session, stream->id, stream->kept.len);
+    http2_queue_clear(&stream->kept, conn->pool);
 }
 
 uint64_t http2_stream_blocked_since(const struct http2_stream *stream)

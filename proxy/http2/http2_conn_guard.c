@@ -2,43 +2,43 @@
  * and what is cheap to send and not to answer, is found here.
  *
  * SPDX-License-Identifier: MIT */
-#include "http2/http2_server_private.h"
+#include "http2/http2_conn.h"
 
 /* ---- streams that are closed -------------------------------------------------------------- */
 
-void http2_server_note_closed(struct http2_server *server, const struct http2_stream *stream)
+void http2_conn_note_closed(struct http2_conn *conn, const struct http2_stream *stream)
 {
-    size_t at = server->closed_count++ % CLOSED_STREAMS;
-    if (server->closed[at].id > server->forgotten_id)
-        server->forgotten_id = server->closed[at].id;
-    server->closed[at].id = (uint32_t)stream->id;
-    server->closed[at].is_complete = stream->is_ended || stream->is_reset_by_peer;
+    size_t at = conn->closed_count++ % CLOSED_STREAMS;
+    if (conn->closed[at].id > conn->forgotten_id)
+        conn->forgotten_id = conn->closed[at].id;
+    conn->closed[at].id = (uint32_t)stream->id;
+    conn->closed[at].is_complete = stream->is_ended || stream->is_reset_by_peer;
 }
 
 enum past { PAST_UNKNOWN, PAST_NONE, PAST_COMPLETE, PAST_CUT_OFF };
 
 /* What became of a stream that is not open and not new. */
-static enum past past_of(const struct http2_server *server, uint32_t id)
+static enum past past_of(const struct http2_conn *conn, uint32_t id)
 {
     for (size_t i = 0; i < CLOSED_STREAMS; i++) {
-        if (server->closed[i].id == id)
-            return server->closed[i].is_complete ? PAST_COMPLETE : PAST_CUT_OFF;
+        if (conn->closed[i].id == id)
+            return conn->closed[i].is_complete ? PAST_COMPLETE : PAST_CUT_OFF;
     }
-    return id > server->forgotten_id ? PAST_NONE : PAST_UNKNOWN;
+    return id > conn->forgotten_id ? PAST_NONE : PAST_UNKNOWN;
 }
 
 /* RFC 9113 sections 5.1 and 5.1.1. What comes for a stream that was cut off from here may have been
  * on its way; nghttp2 drops it. */
-static void check_stream(struct http2_server *server, const struct http2_frame_head *head)
+static void check_stream(struct http2_conn *conn, const struct http2_frame_head *head)
 {
-    if (head->id == 0 || head->id > server->last_id || head->id % 2 == 0 ||
-        nghttp2_session_get_stream_user_data(server->session, (int32_t)head->id) != NULL)
+    if (head->id == 0 || head->id > conn->last_id || head->id % 2 == 0 ||
+        nghttp2_session_get_stream_user_data(conn->session, (int32_t)head->id) != NULL)
         return;
-    enum past past = past_of(server, head->id);
+    enum past past = past_of(conn, head->id);
     if (past == PAST_COMPLETE || (past == PAST_NONE && head->type == NGHTTP2_DATA))
-        http2_server_end(server, HTTP2_STREAM_CLOSED, "a frame for a closed stream");
+        http2_conn_end(conn, HTTP2_STREAM_CLOSED, "a frame for a closed stream");
     else if (past == PAST_NONE)
-        http2_server_end(server, HTTP2_PROTOCOL_ERROR, "a stream with a number that was passed");
+        http2_conn_end(conn, HTTP2_PROTOCOL_ERROR, "a stream with a number that was passed");
 }
 
 /* ---- frames ------------------------------------------------------------------------------- */
@@ -73,49 +73,49 @@ static enum http2_nuisance nuisance_of(const struct http2_frame_head *head)
 }
 
 /* It depends on what was before whether such a frame may come. */
-static bool needs_stream(const struct http2_server *server, const struct http2_frame_head *head)
+static bool needs_stream(const struct http2_conn *conn, const struct http2_frame_head *head)
 {
     return head->type == NGHTTP2_DATA ||
-           (head->type == NGHTTP2_HEADERS && head->id <= server->last_id);
+           (head->type == NGHTTP2_HEADERS && head->id <= conn->last_id);
 }
 
-static void check_frame(struct http2_server *server, const struct http2_frame_head *head)
+static void check_frame(struct http2_conn *conn, const struct http2_frame_head *head)
 {
     enum http2_nuisance nuisance = nuisance_of(head);
-    if (nuisance != HTTP2_NUISANCES && http2_server_is_flooded(server, nuisance))
+    if (nuisance != HTTP2_NUISANCES && http2_conn_is_flooded(conn, nuisance))
         return;
-    if (needs_stream(server, head))
-        check_stream(server, head);
+    if (needs_stream(conn, head))
+        check_stream(conn, head);
     else if (head->type == NGHTTP2_HEADERS && head->id % 2 == 1)
-        server->last_id = head->id;
+        conn->last_id = head->id;
     /* RFC 7540 sections 5.3.1 and 6.3; nghttp2 does not look at what RFC 9113 made obsolete. */
     if (head->type == NGHTTP2_PRIORITY && (head->id == 0 || head->id == head->depends_on))
-        http2_server_end(server, HTTP2_PROTOCOL_ERROR, "a priority that means nothing");
+        http2_conn_end(conn, HTTP2_PROTOCOL_ERROR, "a priority that means nothing");
 }
 
-static int give(struct http2_server *server, struct str bytes, size_t *from, size_t to)
+static int give(struct http2_conn *conn, struct str bytes, size_t *from, size_t to)
 {
     size_t start = *from;
     *from = to;
     if (start == to)
         return 0;
     ssize_t taken =
-        nghttp2_session_mem_recv(server->session, (const uint8_t *)bytes.ptr + start, to - start);
+        nghttp2_session_mem_recv(conn->session, (const uint8_t *)bytes.ptr + start, to - start);
     return taken < 0 ? (int)taken : 0;
 }
 
-int http2_server_take(struct http2_server *server, struct str bytes)
+int http2_conn_take(struct http2_conn *conn, struct str bytes)
 {
     struct http2_frame_head head;
     size_t given = 0;
     size_t at = 0;
     int problem = 0;
-    while (problem == 0 && !server->is_ended && http2_scan_next(&server->scan, bytes, &at, &head)) {
+    while (problem == 0 && !conn->is_ended && http2_scan_next(&conn->scan, bytes, &at, &head)) {
         /* All but the last byte of this head, which does not begin the frame yet. */
-        if (needs_stream(server, &head))
-            problem = give(server, bytes, &given, at - 1);
-        if (problem == 0 && !server->is_ended)
-            check_frame(server, &head);
+        if (needs_stream(conn, &head))
+            problem = give(conn, bytes, &given, at - 1);
+        if (problem == 0 && !conn->is_ended)
+            check_frame(conn, &head);
     }
-    return problem < 0 || server->is_ended ? problem : give(server, bytes, &given, bytes.len);
+    return problem < 0 || conn->is_ended ? problem : give(conn, bytes, &given, bytes.len);
 }
