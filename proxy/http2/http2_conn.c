@@ -98,6 +98,7 @@ struct http2_stream *http2_stream_new(struct http2_conn *conn)
     if (stream->next != NULL)
         stream->next->prev = stream;
     conn->streams = stream;
+    conn->open++;
     arena_init(&stream->own, conn->pool);
     return stream;
 }
@@ -164,6 +165,7 @@ void http2_stream_free(struct http2_stream *stream)
 {
     struct http2_conn *conn = stream->conn;
     http2_conn_note_closed(conn, stream);
+    conn->open -= !stream->is_gone;
     if (stream->prev != NULL)
         stream->prev->next = stream->next;
     else
@@ -249,10 +251,13 @@ static void after_turn(struct http2_conn *conn)
 {
     if (conn->has_gone)
         sweep(conn);
-    if (!conn->must_close_streams)
-        return;
-    conn->must_close_streams = false;
-    close_streams(conn, conn->problem);
+    if (conn->must_close_streams) {
+        conn->must_close_streams = false;
+        close_streams(conn, conn->problem);
+    }
+    if (conn->has_room && conn->role.room != NULL)
+        conn->role.room(conn);
+    conn->has_room = false;
 }
 
 void http2_conn_feed(struct http2_conn *conn, struct str bytes)

@@ -83,6 +83,8 @@ struct http2_role {
     void (*head_complete)(struct http2_stream *stream, bool is_ended);
     /* A PING of ours was answered. */
     void (*pong)(struct http2_conn *conn);
+    /* More requests may begin than before. NULL on the server's side. */
+    void (*room)(struct http2_conn *conn);
     /* Our message was sent. */
     void (*sent)(struct http2_stream *stream);
     bool is_server;
@@ -109,7 +111,8 @@ struct http2_conn {
 
     struct http2_stream *streams; /* all that nghttp2 or the owner has */
     struct http2_stream *free_streams;
-    size_t owned;
+    size_t owned;               /* of them, the owner has */
+    size_t open;                /* of them, nghttp2 has */
     struct http2_stream *block; /* whose head or trailers are being read */
     uint64_t block_since;
     const char *invalid; /* static: what nghttp2 found wrong with the last frame it refused */
@@ -124,6 +127,8 @@ struct http2_conn {
     bool is_last_goaway_sent;
     bool is_ended; /* nothing goes on */
     bool must_close_streams;
+    bool has_room;            /* the owner is to be told */
+    bool is_confirmed;        /* the peer's SETTINGS came */
     bool has_gone;            /* a stream is in the list that neither nghttp2 nor the owner has */
     char goaway[GOAWAY_SIZE]; /* ours, when the session cannot be used any more */
     size_t goaway_left;

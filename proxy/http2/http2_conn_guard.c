@@ -43,7 +43,7 @@ static void check_stream(struct http2_conn *conn, const struct http2_frame_head 
 
 /* ---- frames ------------------------------------------------------------------------------- */
 
-static enum http2_nuisance nuisance_of(const struct http2_frame_head *head)
+static enum http2_nuisance nuisance_of(const struct http2_frame_head *head, bool is_server)
 {
     switch (head->type) {
     case NGHTTP2_DATA:
@@ -54,7 +54,7 @@ static enum http2_nuisance nuisance_of(const struct http2_frame_head *head)
     case NGHTTP2_PRIORITY_UPDATE:
         return HTTP2_PRIORITIES;
     case NGHTTP2_RST_STREAM:
-        return HTTP2_RESETS;
+        return is_server ? HTTP2_RESETS : HTTP2_NUISANCES; /* of our requests: for their owners */
     case NGHTTP2_SETTINGS:
         return HTTP2_SETTINGS;
     case NGHTTP2_PING:
@@ -75,14 +75,16 @@ static enum http2_nuisance nuisance_of(const struct http2_frame_head *head)
 /* It depends on what was before whether such a frame may come. */
 static bool needs_stream(const struct http2_conn *conn, const struct http2_frame_head *head)
 {
-    return head->type == NGHTTP2_DATA ||
-           (head->type == NGHTTP2_HEADERS && head->id <= conn->last_id);
+    return conn->role.is_server && (head->type == NGHTTP2_DATA ||
+                                    (head->type == NGHTTP2_HEADERS && head->id <= conn->last_id));
 }
 
 static void check_frame(struct http2_conn *conn, const struct http2_frame_head *head)
 {
-    enum http2_nuisance nuisance = nuisance_of(head);
+    enum http2_nuisance nuisance = nuisance_of(head, conn->role.is_server);
     if (nuisance != HTTP2_NUISANCES && http2_conn_is_flooded(conn, nuisance))
+        return;
+    if (!conn->role.is_server)
         return;
     if (needs_stream(conn, head))
         check_stream(conn, head);

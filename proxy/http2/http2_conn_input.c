@@ -237,6 +237,10 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
         if (stream != NULL)
             stream->is_reset_by_peer = true;
         break;
+    case NGHTTP2_SETTINGS:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0)
+            conn->is_confirmed = conn->has_room = true;
+        break;
     case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0)
             conn->role.pong(conn);
@@ -273,8 +277,11 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
     /* Both messages are complete, but the owner has not taken all of theirs. */
     stream->is_gone = !stream->conn->role.is_server && stream->is_owned && stream->is_ended &&
                       !stream->is_end_told && !stream->drops_body;
-    if (stream->is_gone)
+    stream->conn->has_room = true;
+    if (stream->is_gone) {
+        stream->conn->open--;
         return 0;
+    }
     http2_stream_close(stream, error, close_detail(stream, error));
     http2_stream_free(stream);
     return 0;

@@ -159,7 +159,7 @@ static void resume(struct http2_stream *stream)
 size_t http2_stream_send_body(struct http2_stream *stream, struct str data)
 {
     struct http2_conn *conn = stream->conn;
-    if (conn->is_ended || stream->has_no_body)
+    if (conn->is_ended || stream->has_no_body || stream->is_gone)
         return data.len;
     size_t room = HTTP2_QUEUE_MAX - stream->out.len;
     if (data.len > room) {
@@ -177,7 +177,7 @@ size_t http2_stream_send_body(struct http2_stream *stream, struct str data)
 
 void http2_stream_end(struct http2_stream *stream, const struct http_fields *trailers)
 {
-    if (stream->conn->is_ended || stream->is_out_ended)
+    if (stream->conn->is_ended || stream->is_out_ended || stream->is_gone)
         return;
     stream->is_out_ended = true;
     if (trailers != NULL && trailers->count > 0) {

@@ -146,6 +146,7 @@ void peer_begin(struct peer *peer)
 void peer_end(struct peer *peer)
 {
     http2_server_free(peer->server);
+    http2_client_free(peer->client);
     for (size_t i = 0; i < PEER_STREAMS; i++) {
         if (peer->has_arena[i])
             arena_clear(&peer->arenas[i]);
@@ -156,6 +157,86 @@ void peer_end(struct peer *peer)
     text_clear(&peer->frames);
     text_clear(&peer->body);
     buf_pool_clear(&peer->pool); /* asserts that every buffer came back */
+}
+
+/* ---- the owner of a client ---- */
+
+static void on_interim(void *owner, struct http2_stream *stream,
+                       const struct http_response *response)
+{
+    struct peer *peer = owner;
+    text_addf(&peer->told, "interim %d %u\n", http2_stream_id(stream), response->status);
+}
+
+static void on_response(void *owner, struct http2_stream *stream,
+                        const struct http_response *response)
+{
+    static const char *const KINDS[] = {"none", "length", "chunked", "until close"};
+    struct peer *peer = owner;
+    text_addf(&peer->told, "response %d %u %s", http2_stream_id(stream), response->status,
+              KINDS[response->body.kind]);
+    for (size_t i = 0; i < response->fields.count; i++)
+        text_addf(&peer->told, " %.*s=%.*s", STR_ARG(response->fields.items[i].name),
+                  STR_ARG(response->fields.items[i].value));
+    text_add_char(&peer->told, '\n');
+}
+
+static void on_room(void *owner)
+{
+    struct peer *peer = owner;
+    text_addf(&peer->told, "room %zu\n", http2_client_room(peer->client));
+}
+
+static const struct http2_client_ops CLIENT_OPS = {
+    .interim = on_interim,
+    .response = on_response,
+    .body = on_body,
+    .end = on_end,
+    .closed = on_closed,
+    .writable = on_writable,
+    .room = on_room,
+};
+
+void peer_begin_client(struct peer *peer)
+{
+    static const struct http2_client_limits LIMITS = {
+        .header_bytes = 1024,
+        .header_count = 16,
+        .streams = 100,
+        .stream_window = 65535,
+        .connection_window = 65535,
+    };
+    memset(peer, 0, sizeof *peer);
+    buf_pool_init(&peer->pool, 8);
+    peer->takes = SIZE_MAX;
+    ck_assert_int_eq(nghttp2_hd_inflate_new(&peer->inflater), 0);
+    peer->client = http2_client_new(&CLIENT_OPS, peer, &LIMITS, &peer->pool);
+    peer_frame(peer, SETTINGS, 0, 0, STR("\0\3\0\0\0\10"));
+    peer_frame(peer, SETTINGS, ACK, 0, (struct str){NULL, 0});
+    peer_pull(peer);
+    text_reset(&peer->frames);
+    text_reset(&peer->told);
+}
+
+struct http2_stream *peer_request(struct peer *peer, const char *method, bool has_body)
+{
+    static const struct http_fields NO_FIELDS = {0};
+    struct http2_request request = {
+        .method = str_of(method),
+        .method_id = strcmp(method, "HEAD") == 0 ? HTTP_HEAD : HTTP_GET,
+        .scheme = STR("https"),
+        .authority = STR("b.example"),
+        .path = STR("/"),
+        .fields = &NO_FIELDS,
+        .has_body = has_body,
+        .arena = &peer->arenas[peer->begun],
+    };
+    arena_init(&peer->arenas[peer->begun], &peer->pool);
+    peer->has_arena[peer->begun++] = true;
+    struct http2_stream *stream = http2_client_request(peer->client, &request, peer);
+    ck_assert_ptr_nonnull(stream);
+    peer->streams[slot_of(stream)] = stream;
+    return stream;
 }
 
 /* ---- the client --------------------------------------------------------------------------- */
@@ -176,7 +257,10 @@ void peer_frame(struct peer *peer, unsigned type, unsigned flags, uint32_t id, s
     text_add_char(&frame, (char)(id >> 24));
     add_u24(&frame, id & 0xffffff);
     text_add(&frame, payload);
-    http2_server_feed(peer->server, text_str(&frame));
+    if (peer->client != NULL)
+        http2_client_feed(peer->client, text_str(&frame));
+    else
+        http2_server_feed(peer->server, text_str(&frame));
     text_clear(&frame);
 }
 
@@ -288,15 +372,22 @@ static void show(struct peer *peer, unsigned type, unsigned flags, uint32_t id, 
     text_add_char(&peer->frames, '\n');
 }
 
+static struct buf *pull(struct peer *peer)
+{
+    return peer->client != NULL ? http2_client_pull(peer->client) : http2_server_pull(peer->server);
+}
+
 void peer_pull(struct peer *peer)
 {
     struct buf *buf;
-    while ((buf = http2_server_pull(peer->server)) != NULL) {
+    while ((buf = pull(peer)) != NULL) {
         ck_assert_uint_gt(buf_len(buf), 0);
         text_add(&peer->output, str_make(buf->bytes + buf->start, buf_len(buf)));
         buf_release(&peer->pool, buf);
     }
     struct str rest = text_str(&peer->output);
+    if (str_starts_with(rest, PEER_PREFACE))
+        rest = str_skip(rest, PEER_PREFACE.len);
     while (rest.len >= 9) {
         size_t len = read_u32(rest.ptr) >> 8;
         ck_assert_uint_le(len, 16384);
@@ -332,10 +423,15 @@ void peer_expect_told(struct peer *peer, const char *expected)
 void peer_expect_end(struct peer *peer, enum http2_error error, const char *problem)
 {
     peer_pull(peer);
-    ck_assert(http2_server_is_over(peer->server));
-    ck_assert_ptr_nonnull(http2_server_problem(peer->server));
-    ck_assert_str_eq(http2_server_problem(peer->server), problem);
-    ck_assert_str_eq(http2_error_name(http2_server_error(peer->server)), http2_error_name(error));
+    bool is_client = peer->client != NULL;
+    ck_assert(is_client ? http2_client_is_over(peer->client) : http2_server_is_over(peer->server));
+    const char *found =
+        is_client ? http2_client_problem(peer->client) : http2_server_problem(peer->server);
+    ck_assert_ptr_nonnull(found);
+    ck_assert_str_eq(found, problem);
+    ck_assert_str_eq(http2_error_name(is_client ? http2_client_error(peer->client)
+                                                : http2_server_error(peer->server)),
+                     http2_error_name(error));
     ck_assert_ptr_nonnull(strstr(peer->frames.ptr == NULL ? "" : peer->frames.ptr, "GOAWAY 0 "));
     ck_assert_ptr_nonnull(strstr(peer->frames.ptr, http2_error_name(error)));
 }

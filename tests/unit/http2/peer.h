@@ -1,4 +1,4 @@
-/* peer.h - a client made of bytes, and an owner that writes down what it is told.
+/* peer.h - a peer made of bytes, and an owner that writes down what it is told.
  *
  * The client's frames are put together by hand, its fields as literals without indexing, so that
  * nothing corrects what a test wants to be wrong. What the server sends is taken apart into a text,
@@ -11,6 +11,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include "base/text.h"
+#include "http2/http2_client.h"
 #include "http2/http2_server.h"
 
 enum { /* RFC 9113 section 6 */
@@ -33,7 +34,8 @@ enum { END_STREAM = 1, ACK = 1, END_HEADERS = 4, PADDED = 8 };
 struct peer {
     struct buf_pool pool;
     struct http2_server_limits limits;
-    struct http2_server *server;
+    struct http2_server *server; /* of the two, one */
+    struct http2_client *client;
     nghttp2_hd_inflater *inflater;
     struct text told;   /* to the owner: "request 1 GET /", "body 1 abc", "end 1", ... */
     struct text output; /* bytes not yet taken apart */
@@ -45,6 +47,7 @@ struct peer {
     bool has_arena[PEER_STREAMS];
     struct http_request request; /* the last */
     struct http2_stream *last;
+    size_t begun; /* requests of the client */
     bool answers; /* each request at once, with 200 and no body */
 };
 
@@ -53,6 +56,10 @@ struct peer {
 void peer_begin(struct peer *peer);
 /* Without that: what is in peer->limits; no preface was sent. */
 void peer_begin_raw(struct peer *peer, const struct http2_server_limits *limits);
+/* The other way round: the peer is a server of eight streams, its settings are exchanged. */
+void peer_begin_client(struct peer *peer);
+/* Begins a request of the client, with or without a body. */
+struct http2_stream *peer_request(struct peer *peer, const char *method, bool has_body);
 void peer_end(struct peer *peer);
 extern const struct http2_server_limits PEER_LIMITS;
 extern const struct str PEER_PREFACE;
