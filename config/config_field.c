@@ -356,7 +356,7 @@ void config_field_decode(const struct config_cursor *at, const struct config_key
         key->after(at, field);
 }
 
-/* "[a]": the defaults of lists hold one word at most. */
+/* What is in the brackets of "[a, b]". */
 static struct str list_fallback(const struct config_key *key)
 {
     struct str text = str_of(key->fallback);
@@ -370,11 +370,15 @@ static void default_list(const struct config_cursor *at, const struct config_key
     *field = (struct config_list){.mark = config_cursor_mark(at)};
     if (key->type != CONFIG_WORDS || key->fallback == NULL)
         return;
+    struct str rest = list_fallback(key);
+    struct str word;
     field->is_set = true;
-    field->count = 1;
-    field->items = arena_calloc(at->reader->arena, 1, sizeof *field->items);
-    field->items[0].text = config_decode_copy(at, list_fallback(key));
-    field->items[0].mark = field->mark;
+    field->items = arena_calloc(at->reader->arena, rest.len, sizeof *field->items);
+    while (str_split(&rest, ',', &word)) {
+        struct config_value *item = &field->items[field->count++];
+        item->text = config_decode_copy(at, str_trim(word));
+        item->mark = field->mark;
+    }
 }
 
 static void default_value(const struct config_cursor *at, const struct config_key *key,

@@ -275,7 +275,7 @@ static const struct config_word negotiate_words[] = {
     {"handshake", false, false}, {"late", true, false}, {0}};
 static const struct config_word version_words[] = {
     {"1.2", 0x0303, false}, {"1.3", 0x0304, false}, {0}};
-static const struct config_word alpn_words[] = {{"http/1.1", 0, false}, {"h2", 1, true}, {0}};
+static const struct config_word alpn_words[] = {{"h2", 0, false}, {"http/1.1", 1, false}, {0}};
 static const struct config_word slash_words[] = {
     {"refuse", false, false}, {"keep", true, false}, {0}};
 
@@ -310,7 +310,8 @@ static const struct config_key tls_rows[] = {
      ROW(config_tls, ciphersuites), .fallback = "null",
      .doc = "TLS 1.3 cipher suites in OpenSSL's syntax; null: the built-in list"},
     {.name = "alpn", .type = CONFIG_WORDS, .flags = CONFIG_NOT_EMPTY, ROW(config_tls, alpn),
-     .words = alpn_words, .fallback = "[http/1.1]", .doc = "application protocols offered"},
+     .words = alpn_words, .fallback = "[h2, http/1.1]",
+     .doc = "application protocols offered, the best first"},
 };
 static const struct config_table tls_table = {TABLE(config_tls, tls_rows)};
 

@@ -159,6 +159,21 @@ static void check_versions(const struct config_cursor *at, const struct config_s
     config_decode_error(&where, "is higher than `max_version`");
 }
 
+/* RFC 8740 section 3: nobody can be asked late over HTTP/2, which is not offered then. */
+static void check_protocols(const struct config_cursor *at, const struct config_site *site)
+{
+    const struct config_list *alpn = &site->tls.alpn;
+    bool has_http1 = false;
+    for (size_t i = 0; i < alpn->count; i++)
+        has_http1 = has_http1 || strcmp(alpn->items[i].text, "http/1.1") == 0;
+    if (has_http1 || !site->negotiate_late || alpn->count == 0)
+        return;
+    struct config_cursor tls = below(at, "tls", config_decode_find(at, "tls"));
+    struct config_cursor where = below(&tls, "alpn", config_decode_find(&tls, "alpn"));
+    config_decode_error(&where, "`negotiate_client_certificate: late` needs http/1.1, since nobody "
+                                "can be asked late over HTTP/2");
+}
+
 /* Windows Server 2008 R2 does not know ClientAuthTrustMode (iis-semantics.md 0.3). */
 static void check_mode(const struct config_cursor *at, const struct config_site *site)
 {
@@ -213,6 +228,7 @@ void config_site_finish(const struct config_cursor *at, void *site)
     config_locations_decode(at, self, anonymous_given);
     check_https(at, self);
     check_versions(at, self);
+    check_protocols(at, self);
     check_trust(at, self);
     check_mode(at, self);
     check_basic(at, self);

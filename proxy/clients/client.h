@@ -28,6 +28,8 @@ enum client_state {
     CLIENT_CLOSED,   /* on the engine's closing list; nothing is awaited */
 };
 
+struct client_http2;
+
 struct client {
     struct client *prev, *next; /* the engine's list */
     struct client *rest_prev,
@@ -42,22 +44,23 @@ struct client {
     enum client_state state;
     struct stream stream;
     struct deadline deadline;
-    struct exchange *exchange; /* the current one, or NULL */
-    tunnel_run_cb tunnel_run;  /* CLIENT_TUNNEL: who reads and writes the stream */
-    struct http1_body body;    /* of the current request */
-    struct str body_pending;   /* decoded, offered, not yet taken; in stream.in or read ahead */
-    bool is_running;           /* client_http1_run is on the stack */
-    bool must_run;             /* ... and has to go round again */
-    bool saw_eof;              /* the client sends no more */
-    bool close_after;          /* no request after the current one */
-    bool is_due;               /* the deadline of CLIENT_EXCHANGE runs */
-    bool is_goodbye_due;       /* the socket was too full for it */
-    bool is_shaking_hands;     /* counted in the engine's handshakes */
-    uint64_t progress;         /* bytes in and out when the deadline was last moved */
-    uint64_t bytes_logged;     /* of stream.bytes_read: they belong to past requests */
-    uint64_t sent_before;      /* of stream.bytes_written: before the current request */
-    uint64_t drained_bytes;    /* of a refused body: read and dropped */
-    uint64_t linger_until_ms;  /* monotonic: closed then, whatever is sent */
+    struct client_http2 *http2; /* owned; NULL: HTTP/1.1 */
+    struct exchange *exchange;  /* of HTTP/1.1: the current one, or NULL */
+    tunnel_run_cb tunnel_run;   /* CLIENT_TUNNEL: who reads and writes the stream */
+    struct http1_body body;     /* of the current request */
+    struct str body_pending;    /* decoded, offered, not yet taken; in stream.in or read ahead */
+    bool is_running;            /* client_http1_run is on the stack */
+    bool must_run;              /* ... and has to go round again */
+    bool saw_eof;               /* the client sends no more */
+    bool close_after;           /* no request after the current one */
+    bool is_due;                /* the deadline of CLIENT_EXCHANGE runs */
+    bool is_goodbye_due;        /* the socket was too full for it */
+    bool is_shaking_hands;      /* counted in the engine's handshakes */
+    uint64_t progress;          /* bytes in and out when the deadline was last moved */
+    uint64_t bytes_logged;      /* of stream.bytes_read: they belong to past requests */
+    uint64_t sent_before;       /* of stream.bytes_written: before the current request */
+    uint64_t drained_bytes;     /* of a refused body: read and dropped */
+    uint64_t linger_until_ms;   /* monotonic: closed then, whatever is sent */
 };
 
 /* Takes a freshly accepted descriptor. */

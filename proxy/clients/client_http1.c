@@ -192,7 +192,7 @@ static void begin_refused(struct client *client, struct arena *arena, enum outco
 {
     client->close_after = true;
     client_set_state(client, CLIENT_EXCHANGE);
-    exchange_begin_refused(end_of(client), arena, outcome, detail, &client->exchange);
+    exchange_begin_refused(end_of(client), arena, NULL, outcome, detail, &client->exchange);
 }
 
 /* head: a copy in the arena. */
@@ -205,7 +205,7 @@ static void begin(struct client *client, struct arena *arena, struct str head)
     if (reason == HTTP1_VALID)
         exchange_begin(end_of(client), arena, &request, &client->exchange);
     else
-        exchange_begin_refused(end_of(client), arena, http1_reason_outcome(reason),
+        exchange_begin_refused(end_of(client), arena, NULL, http1_reason_outcome(reason),
                                http1_reason_text(reason), &client->exchange);
 }
 

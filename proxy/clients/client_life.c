@@ -16,6 +16,7 @@
 #include "clients/clear_text.h"
 #include "clients/client.h"
 #include "clients/client_http1.h"
+#include "clients/client_http2.h"
 #include "clients/client_tunnel.h"
 #include "clients/crowd.h"
 #include "clients/late_certificate.h"
@@ -109,6 +110,8 @@ static void end_exchange(struct client *client)
 {
     if (client->state == CLIENT_ASK_CERT)
         late_certificate_lost(client);
+    if (client->http2 != NULL)
+        client_http2_end(client);
     if (client->exchange != NULL)
         exchange_finish(client->exchange, true);
     if (client->connection.bound != NULL) {
@@ -153,6 +156,7 @@ void client_cut_off(struct client *client)
 void client_free(struct client *client)
 {
     assert(client->state == CLIENT_CLOSED);
+    client_http2_free(client);
     if (client->exchange != NULL)
         exchange_free(client->exchange);
     identity_cache_clear(&client->connection.told);
@@ -177,6 +181,14 @@ static void handshake_failed(struct client *client)
 
 static void stream_ready(struct transport *transport, bool can_read, bool can_write, void *arg);
 
+static void run(struct client *client, bool can_read)
+{
+    if (client->http2 != NULL)
+        client_http2_run(client, can_read);
+    else
+        client_http1_run(client, can_read);
+}
+
 static void handshake(struct client *client)
 {
     enum transport_result result = transport_handshake(&client->stream.transport);
@@ -196,7 +208,9 @@ static void handshake(struct client *client)
     connection_identify(&client->connection);
     tls_transport_offer_session(&client->stream.transport);
     client_set_state(client, CLIENT_IDLE);
-    client_http1_run(client, true);
+    if (tls_transport_is_http2(&client->stream.transport))
+        client_http2_begin(client);
+    run(client, true);
 }
 
 /* Before TLS: nothing is lost with what was received, and a reset keeps no state in the kernel. */
@@ -263,7 +277,7 @@ static void stream_ready(struct transport *transport, bool can_read, bool can_wr
     else if (client->state == CLIENT_LINGER)
         linger_run(client);
     else
-        client_http1_run(client, can_read);
+        run(client, can_read);
 }
 
 static bool session_facts(struct transport *transport, void *arg,
@@ -292,13 +306,20 @@ static void deadline_passed(void *arg)
         client_close(client);
         break;
     case CLIENT_IDLE:
+        if (client->http2 != NULL) {
+            client_http2_timeout(client);
+            break;
+        }
         transport_shutdown(&client->stream.transport);
         client_close(client);
         break;
     case CLIENT_READ_HEAD:
     case CLIENT_ASK_CERT:
     case CLIENT_EXCHANGE:
-        client_http1_timeout(client);
+        if (client->http2 != NULL)
+            client_http2_timeout(client);
+        else
+            client_http1_timeout(client);
         break;
     case CLIENT_TUNNEL:
         client_tunnel_timeout(client);
@@ -364,13 +385,12 @@ void client_drain(struct client *client, uint64_t grace_ms)
     client->close_after = true;
     if (client->state == CLIENT_LINGER)
         linger_hurry(client);
-    if (client->state != CLIENT_IDLE && client->state != CLIENT_HANDSHAKE)
-        return;
-    if (grace_ms > 0) {
+    bool is_idle = client->state == CLIENT_IDLE;
+    if (grace_ms > 0 && (is_idle || client->state == CLIENT_HANDSHAKE))
         deadline_set(&client->deadline, grace_ms);
-        return;
-    }
-    if (client->state == CLIENT_IDLE) {
+    if (client->http2 != NULL && client->state != CLIENT_CLOSED) {
+        client_http2_drain(client, !is_idle || grace_ms > 0);
+    } else if (is_idle && grace_ms == 0) {
         transport_shutdown(&client->stream.transport);
         client_close(client);
     }

@@ -236,6 +236,19 @@ void stream_put(struct stream *stream, struct str bytes)
     }
 }
 
+void stream_put_buf(struct stream *stream, struct buf *buf)
+{
+    if (stream->is_broken) {
+        buf_release(stream->pool, buf);
+        return;
+    }
+    if (stream->out_last == NULL)
+        stream->out = buf;
+    else
+        stream->out_last->next = buf;
+    stream->out_last = buf;
+}
+
 static enum transport_result failed(struct stream *stream, enum transport_result result)
 {
     stream->is_blocked = result == TRANSPORT_AGAIN;

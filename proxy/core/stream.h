@@ -69,6 +69,8 @@ struct str stream_partial_head(const struct stream *stream);
 
 /* Queues bytes, all of them (heads and small pages). Nothing is sent before stream_flush(). */
 void stream_put(struct stream *stream, struct str bytes);
+/* Queues a buffer of the pool, which the stream takes over. */
+void stream_put_buf(struct stream *stream, struct buf *buf);
 /* Queues or sends body bytes, framed as one or more chunks when is_chunked. Returns how many of
  * data were taken; fewer than all: call again after the next flush that succeeds. */
 size_t stream_put_body(struct stream *stream, struct str data, bool is_chunked);

@@ -189,6 +189,7 @@ static void write_access_log(struct exchange *x, bool client_is_gone)
         .cookie = field_value(x, STR("Cookie")),
         .referer = field_value(x, STR("Referer")),
         .host = x->request.host,
+        .is_http2 = x->request.is_http2,
         .http_minor = x->request.minor,
         .status = x->response_started ? x->response.status : info->status,
         .substatus =

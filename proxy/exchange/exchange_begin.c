@@ -276,10 +276,13 @@ void exchange_begin(struct client_end end, struct arena *arena, const struct htt
     exchange_authorize(x);
 }
 
-void exchange_begin_refused(struct client_end end, struct arena *arena, enum outcome outcome,
+void exchange_begin_refused(struct client_end end, struct arena *arena,
+                            const struct http_request *partial, enum outcome outcome,
                             const char *detail, struct exchange **ret_exchange)
 {
     struct exchange *x = exchange_new(end, arena);
+    if (partial != NULL)
+        x->request = *partial;
     *ret_exchange = x;
     refuse_unread(x, outcome, detail);
 }

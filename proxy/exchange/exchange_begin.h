@@ -22,8 +22,9 @@ struct client_end {
  * returns. ret_exchange is set before anything is called. */
 void exchange_begin(struct client_end end, struct arena *arena, const struct http_request *request,
                     struct exchange **ret_exchange);
-/* A head that cannot be read: answers it. */
-void exchange_begin_refused(struct client_end end, struct arena *arena, enum outcome outcome,
+/* A head that cannot be read: answers it. partial: what could be made out, for the log; or NULL. */
+void exchange_begin_refused(struct client_end end, struct arena *arena,
+                            const struct http_request *partial, enum outcome outcome,
                             const char *detail, struct exchange **ret_exchange);
 
 /* The certificate that was awaited is there, or known not to come: decides, and goes on. */

@@ -30,6 +30,7 @@ struct refusal_log {
     struct refusal_counter *upstream; /* the same for upstream.failed */
     struct refusal_counter handshakes[TLS_FAILURE_COUNT];
     struct refusal_counter proxy_headers;
+    struct refusal_counter http2;
 };
 
 struct refusal_log *refusal_log_new(size_t site_count)
@@ -225,6 +226,20 @@ void refusal_log_handshake(struct refusal_log *log, const struct connection *con
     add_quoted(&line, "error", str_of(error));
     add_suppressed(&line, counter);
     log_notice(failure == TLS_FAILURE_LATE ? "tls.late_certificate" : "tls.failed", "%s", line.ptr);
+    text_clear(&line);
+}
+
+void refusal_log_http2(struct refusal_log *log, const struct connection *connection,
+                       const char *error, const char *detail)
+{
+    char peer[ADDR_TEXT_SIZE];
+    if (!log_wants(LOG_LEVEL_NOTICE) || !may_write(&log->http2))
+        return;
+    struct text line = {0};
+    text_addf(&line, "client=%s reason=%s", addr_format(&connection->peer, peer), error);
+    add_quoted(&line, "error", str_of(detail));
+    add_suppressed(&line, &log->http2);
+    log_notice("http2.failed", "%s", line.ptr);
     text_clear(&line);
 }
 

@@ -28,6 +28,10 @@ void refusal_log_upstream(struct refusal_log *log, const struct exchange *x, enu
  * come. id: of the request that it was for, or NULL. */
 void refusal_log_handshake(struct refusal_log *log, const struct connection *connection,
                            const char *id, enum tls_failure failure, const char *error);
+/* http2.failed: the client broke the rules of HTTP/2, or did more than it may. error: the name of
+ * the code it was told; detail: what it did. */
+void refusal_log_http2(struct refusal_log *log, const struct connection *connection,
+                       const char *error, const char *detail);
 /* client.proxy_protocol: no PROXY header where one was due, or a malformed one. */
 void refusal_log_proxy_protocol(struct refusal_log *log, const struct connection *connection,
                                 const char *error);

@@ -108,7 +108,9 @@ static struct str join(struct exchange *x, struct str first, struct str between,
 static struct str via_value(struct exchange *x)
 {
     const struct http_field *before = http_fields_find(&x->upstream_fields, STR("Via"));
-    struct str ours = x->request.minor == 0 ? STR("1.0 mtls-proxy") : STR("1.1 mtls-proxy");
+    struct str ours = x->request.is_http2     ? STR("2.0 mtls-proxy")
+                      : x->request.minor == 0 ? STR("1.0 mtls-proxy")
+                                              : STR("1.1 mtls-proxy");
     if (before == NULL)
         return ours;
     struct str joined = join(x, before->value, STR(", "), ours);

@@ -131,13 +131,14 @@ void http2_stream_respond(struct http2_stream *stream, const struct http_respons
                                   stream->has_no_body ? NULL : &provider);
 }
 
-/* RFC 9113 section 8.1: a server that needs no more of the request says so. */
 static void response_sent(struct http2_stream *stream)
 {
+    const struct http2_server *server = server_of(stream->conn);
     http2_budget_answered(&stream->conn->budget);
-    if (!stream->is_ended)
-        (void)nghttp2_submit_rst_stream(stream->conn->session, NGHTTP2_FLAG_NONE, stream->id,
-                                        NGHTTP2_NO_ERROR);
+    if (!stream->is_ended && stream->is_owned) {
+        http2_stream_discard_body(stream);
+        server->ops->answered(server->conn.owner, stream);
+    }
 }
 
 /* ---- beginning and end -------------------------------------------------------------------- */

@@ -81,6 +81,11 @@ struct http2_server_ops {
     /* The stream is over: everything was sent (error HTTP2_NO_ERROR, detail NULL), or the peer
      * reset it, or it broke a rule, or the connection ended. The last call for this stream. */
     void (*closed)(void *owner, struct http2_stream *stream, uint32_t error, const char *detail);
+    /* The response was sent to its end before the request was complete. What still comes of it is
+     * dropped. RFC 9113 section 8.1 lets a server cut it off with NO_ERROR, but there are clients
+     * that then lose the answer: the owner does so, by http2_stream_reset(), when it has waited for
+     * long enough. Must not do so within the call. */
+    void (*answered)(void *owner, struct http2_stream *stream);
     /* http2_stream_send_body() took less than it was offered and would take more now. */
     void (*writable)(void *owner, struct http2_stream *stream);
     /* A request that RFC 9113 section 8.1.1 calls malformed was reset with PROTOCOL_ERROR before it

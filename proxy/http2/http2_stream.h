@@ -33,8 +33,7 @@ int32_t http2_stream_id(const struct http2_stream *stream);
  * offer the rest. */
 MUST_USE size_t http2_stream_send_body(struct http2_stream *stream, struct str data);
 /* Our body is complete. trailers: NULL, or fields whose bytes stay until the stream is closed or
- * reset. On the server's side a request that is not complete by then is cut off with
- * RST_STREAM(NO_ERROR) (RFC 9113 section 8.1). */
+ * reset. On the server's side see `answered` for a request that is not complete by then. */
 void http2_stream_end(struct http2_stream *stream, const struct http_fields *trailers);
 /* Ends the stream at once; neither `closed` nor anything else is called for it. */
 void http2_stream_reset(struct http2_stream *stream, enum http2_error error);

@@ -245,6 +245,8 @@ struct str access_log_text(enum access_field field, const struct access_record *
     case ACCESS_CLIENT_IP:
         return record->client_ip;
     case ACCESS_VERSION:
+        if (record->is_http2)
+            return STR("HTTP/2.0");
         return record->http_minor == 0 ? STR("HTTP/1.0") : STR("HTTP/1.1");
     case ACCESS_USER_AGENT:
         return record->user_agent;

@@ -55,6 +55,7 @@ struct access_record {
     struct str user_agent, cookie, referer, host;
     struct str request_id, reason, tls_version;
     unsigned http_minor;
+    bool is_http2;
     unsigned server_port;
     unsigned status, substatus;
     uint32_t win32;

@@ -132,7 +132,10 @@ void access_log_line_combined(bool crlf, const struct access_record *record, siz
             text_add_char(out, '?');
             add_escaped(out, record->uri_query, max, true);
         }
-        text_addf(out, " HTTP/1.%u", record->http_minor);
+        if (record->is_http2)
+            text_add_cstr(out, " HTTP/2.0");
+        else
+            text_addf(out, " HTTP/1.%u", record->http_minor);
     }
     text_addf(out, "\" %u ", record->status);
     access_log_add_number(out, record->bytes_sent);

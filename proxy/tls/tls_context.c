@@ -34,12 +34,16 @@ static int accept_any_chain(X509_STORE_CTX *ctx, void *arg)
 static int on_alpn(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_len,
                    const unsigned char *offered, unsigned offered_len, void *arg)
 {
-    const struct config_list *ours = &tls_connection_of(ssl)->site->config->tls.alpn;
+    const struct tls_site *site = tls_connection_of(ssl)->site;
+    const struct config_list *ours = &site->config->tls.alpn;
     (void)arg;
     if (ours->count == 0)
         return SSL_TLSEXT_ERR_NOACK;
     for (size_t i = 0; i < ours->count; i++) {
         struct str name = str_of(ours->items[i].text);
+        /* RFC 8740 section 3: with HTTP/2 nobody may be asked after the handshake. */
+        if (site->is_late && str_equal(name, STR("h2")))
+            continue;
         for (unsigned at = 0; at < offered_len; at += 1u + offered[at]) {
             struct str theirs = str_make((const char *)&offered[at + 1], offered[at]);
             if (theirs.len <= offered_len - at - 1 && str_equal(name, theirs)) {

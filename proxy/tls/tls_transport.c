@@ -436,6 +436,14 @@ bool tls_transport_was_truncated(const struct transport *transport)
     return connection->is_truncated;
 }
 
+bool tls_transport_is_http2(const struct transport *transport)
+{
+    const unsigned char *name;
+    unsigned len;
+    SSL_get0_alpn_selected(transport->tls, &name, &len);
+    return str_equal(str_make((const char *)name, len), STR("h2"));
+}
+
 const char *tls_transport_version(const struct transport *transport)
 {
     const struct tls_connection *connection = transport->tls_connection;

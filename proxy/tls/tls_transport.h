@@ -71,6 +71,9 @@ STACK_OF(X509) * tls_transport_peer_chain(const struct transport *transport);
 void tls_transport_offer_session(struct transport *transport);
 /* Sends it now: no bytes are about to be written. */
 void tls_transport_send_session(struct transport *transport);
+/* The application protocol that was agreed on is h2 (RFC 7301). After the handshake, before
+ * anything was read. */
+bool tls_transport_is_http2(const struct transport *transport);
 bool tls_transport_is_tls13(const struct transport *transport);
 /* The site asks for the certificate late: the handshake asks for none, and no session of it is
  * resumable (tls_transport_offer_session does nothing). */

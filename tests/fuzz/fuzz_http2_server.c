@@ -218,6 +218,12 @@ static void on_writable(void *arg, struct http2_stream *stream)
     send_more(http2_stream_user(stream));
 }
 
+static void on_answered(void *arg, struct http2_stream *stream)
+{
+    (void)arg;
+    FUZZ_CHECK(http2_stream_user(stream) != NULL);
+}
+
 static void on_malformed(void *arg, int32_t stream_id, const char *detail)
 {
     (void)arg;
@@ -232,6 +238,7 @@ static const struct http2_server_ops OPS = {
     .failed = on_failed,
     .closed = on_closed,
     .writable = on_writable,
+    .answered = on_answered,
     .malformed = on_malformed,
 };
 

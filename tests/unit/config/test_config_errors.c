@@ -131,8 +131,12 @@ static const struct bad bad_values[] = {
     {SITE "    trust: []\n", 4, 12, "sites[0].trust: expected a mapping (`key: value` lines)"},
     {SITE "    trust: { policy: { initial: [1.2.x] } }\n", 4, 34,
      "sites[0].trust.policy.initial[0]: expected an object identifier such as 1.3.6.1.4.1.99999.1"},
-    {SITE "    tls: { alpn: [h2] }\n", 4, 19,
-     "sites[0].tls.alpn[0]: \"h2\" is not supported by this version"},
+    {SITE "    tls: { alpn: [h3] }\n", 4, 19,
+     "sites[0].tls.alpn[0]: expected one of h2, http/1.1, found \"h3\"; did you mean `h2`?"},
+    {SITE "    tls: { alpn: [h2] }\n    negotiate_client_certificate: late\n", 4, 18,
+     "sites[0].tls.alpn: `negotiate_client_certificate: late` needs http/1.1, since nobody can be "
+     "asked "
+     "late over HTTP/2"},
     {SITE "    tls: { min_version: '1.1' }\n", 4, 25,
      "sites[0].tls.min_version: expected one of 1.2, 1.3, found \"1.1\"; did you mean `1.2`?"},
     {SITE "    tls: { min_version: '1.3', max_version: '1.2' }\n", 4, 25,

@@ -106,8 +106,9 @@ START_TEST(a_site_has_the_documented_defaults)
     ck_assert_int_eq(site->tls.max_version, 0x0304);
     ck_assert_ptr_null(site->tls.ciphers.text);
     ck_assert_ptr_null(site->tls.ciphersuites.text);
-    ck_assert_uint_eq(site->tls.alpn.count, 1);
-    ck_assert_str_eq(site->tls.alpn.items[0].text, "http/1.1");
+    ck_assert_uint_eq(site->tls.alpn.count, 2);
+    ck_assert_str_eq(site->tls.alpn.items[0].text, "h2");
+    ck_assert_str_eq(site->tls.alpn.items[1].text, "http/1.1");
     ck_assert_int_eq(site->trust.mode, TRUST_MODE_MACHINE);
     ck_assert(!site->trust.root.is_set && !site->trust.trusted_issuers.is_set);
     ck_assert(!site->trust.send_trusted_issuer_list && site->trust.check_usage);

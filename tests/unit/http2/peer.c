@@ -105,6 +105,12 @@ static void on_writable(void *owner, struct http2_stream *stream)
     text_addf(&peer->told, "writable %d\n", http2_stream_id(stream));
 }
 
+static void on_answered(void *owner, struct http2_stream *stream)
+{
+    struct peer *peer = owner;
+    text_addf(&peer->told, "answered %d\n", http2_stream_id(stream));
+}
+
 static void on_malformed(void *owner, int32_t stream_id, const char *detail)
 {
     struct peer *peer = owner;
@@ -119,6 +125,7 @@ static const struct http2_server_ops OPS = {
     .failed = on_failed,
     .closed = on_closed,
     .writable = on_writable,
+    .answered = on_answered,
     .malformed = on_malformed,
 };
 

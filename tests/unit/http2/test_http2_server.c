@@ -110,13 +110,28 @@ START_TEST(interim_responses_come_before)
 END_TEST
 
 /* RFC 9113 section 8.1 */
-START_TEST(an_early_answer_ends_the_request)
+START_TEST(after_an_early_answer_the_rest_of_the_request_is_dropped)
 {
     peer_headers(&peer, 1, PEER_POST, 0);
     struct http_response response = peer_response(403, HTTP_BODY_NONE);
     http2_stream_respond(peer.streams[0], &response);
-    peer_expect_frames(&peer, "HEADERS 1 end :status=403\nRST_STREAM 1 NO_ERROR\n");
-    peer_expect_told(&peer, "request 1 POST /\nclosed 1 NO_ERROR\n");
+    peer_expect_frames(&peer, "HEADERS 1 end :status=403\n");
+    peer_expect_told(&peer, "request 1 POST /\nanswered 1\n");
+    peer_data(&peer, 1, "late", END_STREAM);
+    peer_expect_frames(&peer, "");
+    peer_expect_told(&peer, "closed 1 NO_ERROR\n");
+}
+END_TEST
+
+START_TEST(a_request_that_was_answered_can_be_cut_off)
+{
+    peer_headers(&peer, 1, PEER_POST, 0);
+    struct http_response response = peer_response(403, HTTP_BODY_NONE);
+    http2_stream_respond(peer.streams[0], &response);
+    peer_expect_frames(&peer, "HEADERS 1 end :status=403\n");
+    peer_expect_told(&peer, "request 1 POST /\nanswered 1\n");
+    http2_stream_reset(peer.streams[0], HTTP2_NO_ERROR);
+    peer_expect_frames(&peer, "RST_STREAM 1 NO_ERROR\n");
     peer_data(&peer, 1, "late", END_STREAM);
     peer_expect_frames(&peer, "");
     peer_expect_told(&peer, "");
@@ -218,7 +233,8 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, a_response_with_a_body_is_two_frames);
     tcase_add_test(tcase, trailers_go_both_ways);
     tcase_add_test(tcase, interim_responses_come_before);
-    tcase_add_test(tcase, an_early_answer_ends_the_request);
+    tcase_add_test(tcase, after_an_early_answer_the_rest_of_the_request_is_dropped);
+    tcase_add_test(tcase, a_request_that_was_answered_can_be_cut_off);
     tcase_add_test(tcase, a_reset_by_the_client_closes);
     tcase_add_test(tcase, a_reset_by_the_owner_is_not_told);
     tcase_add_test(tcase, an_extended_connect_carries_bytes_both_ways);
