@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "http2/http2_budget.h"
 
+#include <stddef.h>
+
 #define ONE UINT64_C(1000)
 
 /* What browsers and gRPC libraries do at their worst, and a multiple of it. */
