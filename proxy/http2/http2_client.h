@@ -6,9 +6,9 @@
  * http2_stream_accept_body() and http2_client_free(), nowhere else, and must call none of these
  * four. They may begin requests.
  *
- * Memory of a connection: about 60 KiB, and connection_window bytes of responses that nobody has
- * taken; of a stream: HTTP2_QUEUE_MAX bytes of the request's body, and what its response's heads
- * need in the arena of the request (header_bytes each, and fields).
+ * Memory of a connection: 27 KiB to twice that, and connection_window bytes of responses that
+ * nobody has taken; of a stream: HTTP2_QUEUE_MAX bytes of the request's body, and what its
+ * response's heads need in the arena of the request (header_bytes each, and fields).
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_HTTP2_HTTP2_CLIENT_H

@@ -88,20 +88,12 @@ static int on_send_data(nghttp2_session *session, nghttp2_frame *frame, const ui
 
 /* ---- heads -------------------------------------------------------------------------------- */
 
-/* RFC 9113 section 8.2.2: they say something about a connection of HTTP/1.1. */
-static bool is_connection_specific(const struct http_field *field)
+/* RFC 9113 section 8.2.2 */
+static bool stays_behind(const struct http_field *field)
 {
-    static const struct str NAMES[] = {
-        STR_INIT("connection"),        STR_INIT("keep-alive"), STR_INIT("proxy-connection"),
-        STR_INIT("transfer-encoding"), STR_INIT("upgrade"),
-    };
-    if (str_equal_icase(field->name, STR("te")))
+    if (field->name.len == 2 && str_equal_icase(field->name, STR("te")))
         return !str_equal_icase(field->value, STR("trailers"));
-    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
-        if (str_equal_icase(field->name, NAMES[i]))
-            return true;
-    }
-    return false;
+    return http2_is_connection_field(field->name);
 }
 
 /* nghttp2 does not write through it. */
@@ -135,7 +127,7 @@ size_t http2_add_fields(nghttp2_nv *nva, const struct http_fields *fields, uint8
     size_t count = 0;
     for (size_t i = 0; i < fields->count; i++) {
         const struct http_field *field = &fields->items[i];
-        if (!is_connection_specific(field))
+        if (!stays_behind(field))
             nva[count++] = http2_field(field->name, field->value, flags);
     }
     return count;

@@ -87,20 +87,29 @@ static const char *value_problem(struct str value)
     return NULL;
 }
 
-/* RFC 9113 section 8.2.2; NULL when the field may be there. */
+/* RFC 9113 section 8.2.2: they say something about a connection of HTTP/1.1. */
+bool http2_is_connection_field(struct str name)
+{
+    switch (name.len) {
+    case 7:
+        return str_equal_icase(name, STR("upgrade"));
+    case 10:
+        return str_equal_icase(name, STR("connection")) || str_equal_icase(name, STR("keep-alive"));
+    case 16:
+        return str_equal_icase(name, STR("proxy-connection"));
+    case 17:
+        return str_equal_icase(name, STR("transfer-encoding"));
+    default:
+        return false;
+    }
+}
+
+/* NULL when the field may be there. */
 static const char *connection_problem(struct str name, struct str value)
 {
-    static const struct str NAMES[] = {
-        STR_INIT("connection"),        STR_INIT("keep-alive"), STR_INIT("proxy-connection"),
-        STR_INIT("transfer-encoding"), STR_INIT("upgrade"),
-    };
-    if (str_equal(name, STR("te")))
+    if (name.len == 2 && str_equal(name, STR("te")))
         return str_equal_icase(value, STR("trailers")) ? NULL : "te other than trailers";
-    for (size_t i = 0; i < sizeof NAMES / sizeof NAMES[0]; i++) {
-        if (str_equal(name, NAMES[i]))
-            return "connection-specific field";
-    }
-    return NULL;
+    return http2_is_connection_field(name) ? "connection-specific field" : NULL;
 }
 
 static struct str *pseudo_slot(struct http2_head *head, struct str name)

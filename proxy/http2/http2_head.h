@@ -19,6 +19,9 @@
 #include "http/message.h"
 #include "http/outcome.h"
 
+/* Connection, Keep-Alive, Proxy-Connection, Transfer-Encoding, Upgrade, in any case of letters. */
+bool http2_is_connection_field(struct str name);
+
 enum http2_head_kind { HTTP2_REQUEST, HTTP2_RESPONSE, HTTP2_TRAILERS };
 
 struct http2_head_limits {

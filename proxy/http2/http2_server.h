@@ -12,8 +12,8 @@
  *
  * A stream begins with `request` or `refused` and ends as http2_stream.h says.
  *
- * Memory of a connection: about 60 KiB for the session and the tables of HPACK (4 KiB each way, a
- * frame in each direction), and one buffer while output is being put together. Of a stream: its
+ * Memory of a connection: 27 KiB, and as much again when both tables of HPACK (4 KiB by the RFC's
+ * count) are full of short entries; a buffer while output is being put together. Of a stream: its
  * arena until the request is handed over (header_bytes, and what describes header_count fields), a
  * buffer of at most HTTP2_QUEUE_MAX bytes of response, and at most stream_window bytes of request
  * body that the owner has not taken; those are never more than connection_window for all streams

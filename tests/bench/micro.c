@@ -129,6 +129,7 @@ static bool each_case(case_fn call, const char *arg)
         {micro_tls_cases, micro_tls_case_count},
         {micro_auth_cases, micro_auth_case_count},
         {micro_http_cases, micro_http_case_count},
+        {micro_http2_cases, micro_http2_case_count},
     };
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         for (size_t j = 0; j < groups[i].count; j++) {

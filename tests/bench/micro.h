@@ -49,6 +49,8 @@ extern const struct micro_case micro_auth_cases[];
 extern const size_t micro_auth_case_count;
 extern const struct micro_case micro_http_cases[];
 extern const size_t micro_http_case_count;
+extern const struct micro_case micro_http2_cases[];
+extern const size_t micro_http2_case_count;
 extern const struct micro_case micro_tls_cases[];
 extern const size_t micro_tls_case_count;
 
