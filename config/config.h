@@ -135,7 +135,12 @@ struct config_mapping {
     size_t many_to_one_count;
 };
 
-enum config_client_certificate { CLIENT_CERT_IGNORE, CLIENT_CERT_ACCEPT, CLIENT_CERT_REQUIRE };
+enum config_client_certificate {
+    CLIENT_CERT_IGNORE,
+    CLIENT_CERT_ACCEPT,
+    CLIENT_CERT_REQUIRE,
+    CLIENT_CERT_PASS /* judged, and nobody refused for it: the backend is told */
+};
 
 /* Presets of forward.identity, a bit set. */
 enum config_identity {

@@ -6,11 +6,11 @@
 #include "config/config_scalar.h"
 
 static const char *const template_fields[] = {
-    "user",        "subject", "subject_iis", "issuer",     "issuer_iis",    "serial",
-    "sha1",        "sha256",  "san_dns",     "san_email",  "san_uri",       "san_ip",
-    "upn",         "pem",     "der",         "not_before", "not_after",     "verdict",
-    "tls_version", "cipher",  "client_ip",   "request_id", "issuer_sha256", "root_subject",
-    "chain_pem",   NULL};
+    "user",         "subject",     "subject_iis", "issuer",     "issuer_iis", "serial",
+    "sha1",         "sha256",      "san_dns",     "san_email",  "san_uri",    "san_ip",
+    "upn",          "pem",         "der",         "not_before", "not_after",  "verdict",
+    "reason",       "tls_version", "cipher",      "client_ip",  "request_id", "issuer_sha256",
+    "root_subject", "chain_pem",   NULL};
 static const char *const template_filters[] = {"utf8", "base64", "urlencoded", NULL};
 
 struct owned_header { /* a header whose value is not the administrator's to choose */

@@ -165,8 +165,8 @@ void config_location_defaults(struct config_access *access, const struct config_
                               bool anonymous_given)
 {
     if (!anonymous_given)
-        access->anonymous =
-            access->client_certificate == CLIENT_CERT_IGNORE || !site->mapping.is_set;
+        access->anonymous = access->client_certificate == CLIENT_CERT_IGNORE ||
+                            access->client_certificate == CLIENT_CERT_PASS || !site->mapping.is_set;
 }
 
 static void decode_one(struct pending *self, const struct pending *enclosing,

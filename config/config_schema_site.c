@@ -174,7 +174,7 @@ static const struct config_table mapping_table = {TABLE(config_mapping, mapping_
 
 static const struct config_word client_certificate_words[] = {
     {"ignore", CLIENT_CERT_IGNORE, false}, {"accept", CLIENT_CERT_ACCEPT, false},
-    {"require", CLIENT_CERT_REQUIRE, false}, {0}};
+    {"require", CLIENT_CERT_REQUIRE, false}, {"pass", CLIENT_CERT_PASS, false}, {0}};
 static const struct config_word identity_words[] = {
     {"rfc9440", IDENTITY_RFC9440, false}, {"rfc9440-chain", IDENTITY_RFC9440_CHAIN, false},
     {"iis-arr", IDENTITY_IIS_ARR, false}, {"xfcc", IDENTITY_XFCC, false},
@@ -221,7 +221,8 @@ static const struct config_table forward_table = {TABLE(config_forward, forward_
 #define ACCESS_ROWS(owner, member)                                                                 \
     {.name = "client_certificate", .type = CONFIG_CHOICE, ROW(owner, member.client_certificate),   \
      .words = client_certificate_words, .fallback = "ignore",                                      \
-     .doc = "`sslFlags`: ignore, accept (SslNegotiateCert) or require (SslRequireCert)"},          \
+     .doc = "`sslFlags`: ignore, accept (SslNegotiateCert) or require (SslRequireCert); pass: "    \
+            "judged like accept, but nobody is refused for it, and the backend is told"},          \
     {.name = "require_ssl", .type = CONFIG_BOOL, ROW(owner, member.require_ssl),                   \
      .doc = "`sslFlags` Ssl: plain http gets 403.4; default true when the site requires a "        \
             "certificate, else false"},                                                            \
@@ -229,7 +230,8 @@ static const struct config_table forward_table = {TABLE(config_forward, forward_
      .fallback = "false", .doc = "`sslFlags` Ssl128: weaker ciphers get 403.5"},                   \
     {.name = "anonymous", .type = CONFIG_BOOL, ROW(owner, member.anonymous),                       \
      .doc = "true: without a mapped user the request goes on; false: 401.2; default false "        \
-            "when a mapping is configured and certificates are not ignored, else true"},           \
+            "when a mapping is configured and certificates are neither ignored nor passed, else "  \
+            "true"},                                                                               \
     {.name = "authorize", .type = CONFIG_ITEMS, .flags = CONFIG_NOT_EMPTY,                         \
      ROW(owner, member.authorize), COUNT(owner, member.authorize_count), .max = 1000,              \
      .table = &config_authorize_table,                                                             \

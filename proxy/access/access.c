@@ -4,6 +4,17 @@
 /* IIS: below this, Ssl128 is not met (iis-semantics.md 1.2 step 2). */
 #define STRONG_BITS 128
 
+/* What is wrong with the certificate refuses the request; under pass it hides the certificate. */
+static enum outcome refuse_or_pass(const struct access_facts *facts, enum outcome outcome,
+                                   struct access_decision *decision)
+{
+    if (outcome == OUTCOME_OK || facts->access->client_certificate != CLIENT_CERT_PASS)
+        return outcome;
+    decision->shows_certificate = false;
+    decision->failed = outcome;
+    return OUTCOME_OK;
+}
+
 /* Steps 1 to 8 of the order of checks. */
 static enum outcome check_transport(const struct access_facts *facts,
                                     struct access_decision *decision)
@@ -24,7 +35,7 @@ static enum outcome check_transport(const struct access_facts *facts,
         return is_required ? OUTCOME_CERTIFICATE_REQUIRED : OUTCOME_OK;
     /* A bad certificate is refused under accept as well. */
     decision->shows_certificate = true;
-    return facts->judge(facts->judge_arg);
+    return refuse_or_pass(facts, facts->judge(facts->judge_arg), decision);
 }
 
 static struct cert_map_result look_up(const struct access_facts *facts)
@@ -42,13 +53,13 @@ struct access_decision access_decide(const struct access_facts *facts)
         return decision;
     if (decision.shows_certificate) {
         struct cert_map_result mapped = look_up(facts);
-        decision.outcome = mapped.outcome;
-        decision.user = mapped.user;
-        decision.password = mapped.password;
+        decision.outcome = refuse_or_pass(facts, mapped.outcome, &decision);
         decision.mapping = mapped.mapping;
-        if (mapped.outcome != OUTCOME_OK) {
-            decision.user = NULL;
+        if (decision.outcome != OUTCOME_OK)
             return decision;
+        if (mapped.outcome == OUTCOME_OK) {
+            decision.user = mapped.user;
+            decision.password = mapped.password;
         }
     }
     if (decision.user == NULL && !facts->access->anonymous) {
@@ -57,7 +68,7 @@ struct access_decision access_decide(const struct access_facts *facts)
     }
     struct authorize_facts who = {.leaf = decision.shows_certificate ? facts->leaf : NULL,
                                   .user = decision.user,
-                                  .mapping = decision.mapping};
+                                  .mapping = decision.user == NULL ? NULL : decision.mapping};
     if (!authorize_allows(facts->authorize, &who))
         decision.outcome = OUTCOME_NOT_AUTHORIZED;
     return decision;

@@ -31,7 +31,8 @@ struct access_facts { /* what the checks read */
 struct access_decision {
     enum outcome outcome;   /* OUTCOME_OK: go on */
     bool must_ask;          /* nothing is decided: ask for the certificate, then decide again */
-    bool shows_certificate; /* false: ignored, or there is none */
+    bool shows_certificate; /* false: ignored, there is none, or it failed */
+    enum outcome failed;    /* under pass: what the certificate would be refused for elsewhere */
     const char *user;       /* NULL: anonymous */
     const char *password;
     const char *mapping; /* which mapping matched, or NULL */

@@ -84,10 +84,12 @@ static int certificate_rank(enum config_client_certificate value)
     switch (value) {
     case CLIENT_CERT_IGNORE:
         return 0;
-    case CLIENT_CERT_ACCEPT:
+    case CLIENT_CERT_PASS:
         return 1;
-    case CLIENT_CERT_REQUIRE:
+    case CLIENT_CERT_ACCEPT:
         return 2;
+    case CLIENT_CERT_REQUIRE:
+        return 3;
     }
     return 0;
 }

@@ -95,6 +95,16 @@ void advice_transport(const struct advice *advice)
 
 /* ---- certificates asked for late ---- */
 
+static bool refuses_for_certificates(const struct config_site *site)
+{
+    bool refuses = false;
+    for (size_t i = 0; i <= site->location_count && !refuses; i++) {
+        enum config_client_certificate setting = place_at(site, i)->client_certificate;
+        refuses = setting == CLIENT_CERT_ACCEPT || setting == CLIENT_CERT_REQUIRE;
+    }
+    return refuses;
+}
+
 void advice_late(const struct advice *advice)
 {
     const struct config_site *site = advice->site->config;
@@ -110,7 +120,9 @@ void advice_late(const struct advice *advice)
                 "negotiate_client_certificate: late needs post-handshake authentication in TLS "
                 "1.3, which no browser offers: such clients %s wherever a certificate is asked "
                 "for; set tls.max_version: \"1.2\", or negotiate_client_certificate: handshake",
-                answers[advice->snapshot->config->compat.post_handshake]);
+                refuses_for_certificates(site)
+                    ? answers[advice->snapshot->config->compat.post_handshake]
+                    : "go on without one");
 }
 
 /* ---- users ---- */

@@ -96,7 +96,10 @@ static const char *mode_name(enum config_trust_mode mode)
 static void add_verdict_line(const struct explain_report *report, struct text *out)
 {
     const struct outcome_info *info = outcome_info(report->outcome);
-    if (report->outcome == OUTCOME_OK)
+    if (report->outcome == OUTCOME_OK && report->failed != OUTCOME_OK)
+        text_addf(out, "allowed: without a user, the certificate is not accepted (%s)\n",
+                  outcome_info(report->failed)->reason);
+    else if (report->outcome == OUTCOME_OK)
         text_addf(out, "allowed: %s%s%s\n", report->user == NULL ? "without a user" : "as user ",
                   report->user == NULL ? "" : report->user,
                   report->has_verdict ? "" : " (no certificate is looked at)");
@@ -276,7 +279,8 @@ json_t *explain_print_json(const struct explain_report *report)
     set(root, "status", is_allowed ? json_null() : json_integer(info->status));
     set(root, "substatus", is_allowed ? json_null() : json_integer(info->substatus));
     set(root, "win32", is_allowed ? json_null() : json_integer(info->win32));
-    set(root, "reason", is_allowed ? json_null() : json_or_null(info->reason));
+    set(root, "reason",
+        json_or_null(outcome_info(is_allowed ? report->failed : report->outcome)->reason));
     set(root, "user", json_or_null(report->user));
     set(root, "mapping", json_or_null(report->mapping));
     set(root, "advertised_issuers", json_strs(report->advertised, report->advertised_count));

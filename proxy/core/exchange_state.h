@@ -120,7 +120,8 @@ struct exchange {
     struct identity forwarded;           /* the certificate a trusted proxy handed on */
     const char *password;                /* for forward.authorization: basic; or NULL */
     bool is_forwarded;                   /* `forwarded` counts, whatever the connection presented */
-    bool shows_certificate;              /* false under ignore: the backend sees none */
+    bool shows_certificate; /* false under ignore, and when it failed: the backend sees none */
+    enum outcome failed; /* under pass: why the certificate does not count; OUTCOME_OK: it does */
     bool awaits_certificate; /* nothing is decided before the client was asked for one */
     bool is_question_sent;
     struct read_ahead read_ahead;
@@ -170,5 +171,7 @@ struct exchange {
 
 /* Whose certificate counts for this request. */
 struct identity *exchange_identity(struct exchange *x);
+/* The leaf that was looked at, good or not, for people: never for a backend. NULL: none was. */
+const struct cert *exchange_judged_certificate(struct exchange *x);
 
 #endif

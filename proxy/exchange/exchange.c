@@ -164,6 +164,8 @@ static void write_access_log(struct exchange *x, bool client_is_gone)
     const struct outcome_info *info = outcome_info(x->outcome);
     const struct connection *connection = x->connection;
     int64_t wall_ms = clock_wall_ms();
+    /* A certificate that failed and was let pass is told where nothing else went wrong. */
+    enum outcome told = x->outcome == OUTCOME_OK ? x->failed : x->outcome;
     char client_ip[ADDR_TEXT_SIZE];
     char server_ip[ADDR_TEXT_SIZE];
     struct str target = x->request.target;
@@ -173,7 +175,7 @@ static void write_access_log(struct exchange *x, bool client_is_gone)
         .wall_ms = wall_ms,
         .computer = str_of(x->engine->computer),
         .request_id = str_of(x->id),
-        .reason = str_of(info->reason),
+        .reason = str_of(outcome_info(told)->reason),
         .tls_version = connection_is_tls(connection)
                            ? str_of(tls_transport_version(connection->transport))
                            : (struct str){NULL, 0},

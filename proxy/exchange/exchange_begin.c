@@ -187,6 +187,14 @@ static enum preflight_step try_preflight(struct exchange *x, struct access_facts
     return PREFLIGHT_ANSWERED;
 }
 
+/* Where nobody is refused for a certificate, a client that cannot be asked has none. */
+static bool may_ask(const struct exchange *x)
+{
+    bool passes = x->place->config->client_certificate == CLIENT_CERT_PASS;
+    return !x->is_forwarded && connection_may_ask(x->connection) &&
+           (!passes || tls_transport_can_ask(x->connection->transport));
+}
+
 static bool is_allowed(struct exchange *x)
 {
     bool is_tls = connection_is_tls(x->connection);
@@ -201,7 +209,7 @@ static bool is_allowed(struct exchange *x)
         .cipher_bits = is_tls ? tls_transport_cipher_bits(x->connection->transport) : 0,
         .leaf = identity_has_certificate(identity) ? identity->presented[0] : NULL,
         .mapped = &identity->mapped,
-        .may_ask = !x->is_forwarded && connection_may_ask(x->connection),
+        .may_ask = may_ask(x),
         .judge = judge,
         .judge_arg = x,
     };
@@ -210,6 +218,7 @@ static bool is_allowed(struct exchange *x)
         return step == PREFLIGHT_GOES_ON;
     struct access_decision decision = access_decide(&facts);
     x->shows_certificate = decision.shows_certificate;
+    x->failed = decision.failed;
     x->user = decision.user;
     x->password = decision.password;
     x->awaits_certificate = decision.must_ask;

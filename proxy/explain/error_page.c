@@ -50,10 +50,9 @@ static struct str certificate_name(struct exchange *x, const struct cert *cert,
 static void add_certificate(struct error_page_facts *facts, struct exchange *x,
                             const struct verdict *verdict)
 {
-    const struct identity *identity = exchange_identity(x);
-    if (!x->shows_certificate || !identity_has_certificate(identity))
+    const struct cert *cert = exchange_judged_certificate(x);
+    if (cert == NULL)
         return;
-    const struct cert *cert = identity->presented[0];
     bool is_issuer = verdict != NULL && verdict->fault > 0 && verdict->fault < verdict->path_len;
     add_row(facts, "Certificate", certificate_name(x, cert, cert_subject));
     add_row(facts, "Issuer", certificate_name(x, cert, cert_issuer));
@@ -62,6 +61,8 @@ static void add_certificate(struct error_page_facts *facts, struct exchange *x,
     text_add_hex(&hex, cert->sha256, sizeof cert->sha256);
     add_row(facts, "SHA-256", arena_copy(&x->arena, text_str(&hex)));
     text_clear(&hex);
+    if (x->failed != OUTCOME_OK)
+        add_row(facts, "Not accepted", str_of(outcome_info(x->failed)->reason));
     if (is_issuer)
         add_row(facts, "At fault",
                 certificate_name(x, verdict->path[verdict->fault].cert, cert_subject));
@@ -173,8 +174,8 @@ static struct page detailed_page(struct exchange *x, enum outcome outcome)
 {
     struct error_page_facts facts = {
         .outcome = outcome, .id = str_of(x->id), .detail = x->detail, .is_detailed = true};
-    const struct verdict *verdict =
-        outcome_is_verdict(outcome) ? exchange_identity(x)->verdict : NULL;
+    bool is_judged = outcome_is_verdict(x->failed != OUTCOME_OK ? x->failed : outcome);
+    const struct verdict *verdict = is_judged ? exchange_identity(x)->verdict : NULL;
     struct fix_list fixes = {0};
     if (x->site != NULL) {
         const struct fix_facts fix_facts = fix_facts_of(x, outcome);

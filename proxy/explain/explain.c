@@ -49,6 +49,8 @@ static const char *certificate_setting(const struct config_access *access)
         return "accept: a certificate may be missing, but not bad";
     case CLIENT_CERT_REQUIRE:
         return "require: there must be a good certificate";
+    case CLIENT_CERT_PASS:
+        return "pass: nobody is refused for a certificate, missing or bad";
     }
     return "";
 }
@@ -76,6 +78,17 @@ static const char *mode_rule(const struct config_trust *trust)
     return "";
 }
 
+/* What would be a refusal elsewhere. */
+static void add_failed_rule(struct explain_report *report, struct arena *arena)
+{
+    const struct outcome_info *info = outcome_info(report->failed);
+    add_rule(report, arena,
+             arena_printf(arena,
+                          "the certificate is let pass, and not shown to the backend: accept and "
+                          "require would answer %u.%u (%s)",
+                          info->status, info->substatus, info->reason));
+}
+
 static void add_rules(struct explain_report *report, struct arena *arena, bool is_shown)
 {
     const struct config_site *site = report->site->config;
@@ -87,6 +100,8 @@ static void add_rules(struct explain_report *report, struct arena *arena, bool i
                  site->trust.revocation.check ? STR("trust.revocation.check: CRLs are asked")
                                               : STR("trust.revocation.check: off"));
     }
+    if (report->failed != OUTCOME_OK)
+        add_failed_rule(report, arena);
     if (!is_shown || report->outcome == OUTCOME_OK ||
         (report->has_verdict && report->verdict.outcome == OUTCOME_OK)) {
         if (report->mapping != NULL)
@@ -143,7 +158,8 @@ static void add_headers(const struct snapshot *snapshot, const struct explain_re
         .server = report->site->server,
         .user = decision->user,
         .password = decision->password,
-        .verdict = decision->shows_certificate ? "trusted" : "none",
+        .verdict = identity_verdict_word(decision->shows_certificate, decision->failed),
+        .reason = outcome_info(decision->failed)->reason,
         .arr_quote_single = snapshot->config->compat.arr_quote_single,
     };
     if (decision->shows_certificate) {
@@ -162,8 +178,10 @@ static void add_headers(const struct snapshot *snapshot, const struct explain_re
 static bool is_judged_later(const struct explain_report *report,
                             const struct explain_request *request)
 {
+    enum config_client_certificate setting = report->access->client_certificate;
     if (report->outcome != OUTCOME_SSL_REQUIRED || request->presented_count == 0 ||
-        request->site->trust == NULL || report->access->client_certificate == CLIENT_CERT_IGNORE)
+        request->site->trust == NULL || setting == CLIENT_CERT_IGNORE ||
+        setting == CLIENT_CERT_PASS)
         return false;
     struct verdict verdict;
     verdict_compute(request->site->trust, request->presented, request->presented_count,
@@ -184,10 +202,12 @@ static void add_fixes(struct explain_report *report, const struct explain_reques
         .site = request->site,
         .access = report->access,
         .outcome = report->outcome,
+        .failed = report->failed,
         .leaf = leaf,
         .is_refused_by_rules = !authorize_allows(authorize, &nobody),
     };
-    if (outcome_is_verdict(report->outcome) || is_judged_later(report, request)) {
+    if (outcome_is_verdict(report->outcome) || outcome_is_verdict(report->failed) ||
+        is_judged_later(report, request)) {
         remedy_find(request->site->trust, request->presented, request->presented_count,
                     request->now, &report->remedy);
         facts.remedy = &report->remedy;
@@ -247,13 +267,14 @@ void explain_make(const struct snapshot *snapshot, const struct explain_request 
     }
     struct access_decision decision = access_decide(&facts);
     report->outcome = decision.outcome;
+    report->failed = decision.failed;
     report->user = decision.user;
     report->mapping = decision.mapping;
     add_advertised(report, arena);
     add_rules(report, arena, decision.shows_certificate);
     if (decision.outcome == OUTCOME_OK)
         add_headers(snapshot, request, &decision, arena, report);
-    else
+    if (decision.outcome != OUTCOME_OK || decision.failed != OUTCOME_OK)
         add_fixes(report, request, place->authorize);
 }
 

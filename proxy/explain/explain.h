@@ -30,6 +30,7 @@ struct explain_report { /* slices in the arena handed in */
     const char *location; /* its path, or NULL: the site itself */
     int64_t now;
     enum outcome outcome;
+    enum outcome failed; /* under client_certificate: pass; OUTCOME_OK: nothing */
     bool has_verdict;
     struct verdict verdict;
     const char *user;

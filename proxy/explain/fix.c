@@ -507,14 +507,40 @@ static void fix_access(struct fixes *fixes)
     }
 }
 
+static void fix_one(struct fixes *fixes)
+{
+    if (!outcome_is_verdict(fixes->facts->outcome))
+        fix_access(fixes);
+    else if (fixes->facts->remedy != NULL)
+        fix_verdict(fixes);
+}
+
+/* Of a request that was refused although its certificate was let pass: also once that is mended? */
+static bool is_still_refused(const struct fixes *fixes)
+{
+    const struct fix_facts *facts = fixes->facts;
+    if (!outcome_is_verdict(facts->failed))
+        return false; /* fix_denied() and fix_logon() go on to the end */
+    if (facts->outcome == OUTCOME_NO_USER)
+        return mapped(fixes).user == NULL;
+    return facts->outcome == OUTCOME_NOT_AUTHORIZED && facts->is_refused_by_rules;
+}
+
 void fix_make(const struct fix_facts *facts, struct fix_list *ret_list)
 {
     struct fixes fixes = {facts, ret_list};
     *ret_list = (struct fix_list){0};
-    if (!outcome_is_verdict(facts->outcome))
-        fix_access(&fixes);
-    else if (facts->remedy != NULL)
-        fix_verdict(&fixes);
+    if (facts->failed == OUTCOME_OK) {
+        fix_one(&fixes);
+        return;
+    }
+    struct fix_facts first = *facts;
+    first.outcome = facts->failed;
+    fixes.facts = &first;
+    fix_one(&fixes);
+    fixes.facts = facts;
+    if (is_still_refused(&fixes))
+        fix_one(&fixes);
 }
 
 void fix_clear(struct fix_list *list)

@@ -44,6 +44,7 @@ struct fix_facts {
     const struct snapshot_site *site;
     const struct config_access *access; /* of the place that was asked for; NULL: not known */
     enum outcome outcome;
+    enum outcome failed; /* under pass: what the certificate was not refused for; it comes first */
     const struct cert *leaf;  /* of the client; NULL: it presents none */
     bool is_refused_by_rules; /* `authorize` would refuse it without a user as well */
     /* For a verdict, or for plain http with a certificate that https would have judged: what would

@@ -7,16 +7,16 @@
 
 struct fix_facts fix_facts_of(struct exchange *x, enum outcome outcome)
 {
-    struct identity *identity = exchange_identity(x);
-    const struct cert *leaf =
-        x->shows_certificate && identity_has_certificate(identity) ? identity->presented[0] : NULL;
+    const struct cert *leaf = exchange_judged_certificate(x);
+    bool is_judged = outcome_is_verdict(x->failed != OUTCOME_OK ? x->failed : outcome);
     const struct authorize_facts nobody = {.leaf = leaf};
     return (struct fix_facts){
         .site = x->site,
         .access = x->place == NULL ? NULL : x->place->config,
         .outcome = outcome,
+        .failed = x->failed,
         .leaf = leaf,
         .is_refused_by_rules = x->place != NULL && !authorize_allows(x->place->authorize, &nobody),
-        .remedy = outcome_is_verdict(outcome) ? identity_remedy(identity, x->site) : NULL,
+        .remedy = is_judged ? identity_remedy(exchange_identity(x), x->site) : NULL,
     };
 }

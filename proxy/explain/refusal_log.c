@@ -125,12 +125,12 @@ static void add_certificate(struct text *line, const struct cert *cert)
 }
 
 /* The certificate at fault, or the leaf when it is the path as a whole. */
-static const struct cert *certificate_at_fault(const struct identity *identity,
+static const struct cert *certificate_at_fault(const struct cert *leaf,
                                                const struct verdict *verdict)
 {
     if (verdict != NULL && verdict->fault < verdict->path_len)
         return verdict->path[verdict->fault].cert;
-    return identity->presented[0];
+    return leaf;
 }
 
 /* What the two lines about a request begin with. */
@@ -149,11 +149,14 @@ static void add_request(struct text *line, const struct exchange *x, enum outcom
 
 static void add_access(struct text *line, struct exchange *x, enum outcome outcome)
 {
-    const struct identity *identity = exchange_identity(x);
-    const struct verdict *verdict = outcome_is_verdict(outcome) ? identity->verdict : NULL;
+    const struct cert *leaf = exchange_judged_certificate(x);
+    bool is_judged = outcome_is_verdict(x->failed != OUTCOME_OK ? x->failed : outcome);
+    const struct verdict *verdict = is_judged ? exchange_identity(x)->verdict : NULL;
     text_addf(line, " trust_mode=%s", trust_mode_name(x->site->config->trust.mode));
-    if (identity_has_certificate(identity) && x->shows_certificate)
-        add_certificate(line, certificate_at_fault(identity, verdict));
+    if (x->failed != OUTCOME_OK)
+        text_addf(line, " failed=%s", outcome_info(x->failed)->reason);
+    if (leaf != NULL)
+        add_certificate(line, certificate_at_fault(leaf, verdict));
     struct text fix = {0};
     const struct fix_facts facts = fix_facts_of(x, outcome);
     fix_sentence(&facts, &fix);

@@ -19,7 +19,8 @@ struct identity_facts { /* of one request; slices live as long as the request */
     const struct cert *server; /* the site's own certificate; NULL: no TLS */
     const char *user;          /* NULL: none */
     const char *password;
-    const char *verdict;
+    const char *verdict; /* static: identity_verdict_word() */
+    const char *reason;  /* static: why the certificate failed and is not shown; NULL: it did not */
     const char *tls_version;
     const char *cipher;
     int cipher_bits; /* 0: not known */

@@ -7,6 +7,13 @@
 #include "forward/identity_headers_value.h"
 #include "forward/identity_presets.h"
 
+const char *identity_verdict_word(bool shows_certificate, enum outcome failed)
+{
+    if (failed != OUTCOME_OK)
+        return "failed";
+    return shows_certificate ? "trusted" : "none";
+}
+
 /* ---- templates ---------------------------------------------------------------------------- */
 
 enum value {
@@ -28,6 +35,7 @@ enum value {
     VALUE_PEM,
     VALUE_DER,
     VALUE_VERDICT,
+    VALUE_REASON,
     VALUE_TLS_VERSION,
     VALUE_CIPHER,
     VALUE_CLIENT_IP,
@@ -57,6 +65,7 @@ static const char *const VALUE_NAMES[VALUE_COUNT] = {
     [VALUE_PEM] = "pem",
     [VALUE_DER] = "der",
     [VALUE_VERDICT] = "verdict",
+    [VALUE_REASON] = "reason",
     [VALUE_TLS_VERSION] = "tls_version",
     [VALUE_CIPHER] = "cipher",
     [VALUE_CLIENT_IP] = "client_ip",
@@ -151,6 +160,8 @@ static struct str value_of(const struct identity_facts *facts, enum value value,
         return identity_safe(arena, str_of(facts->user));
     if (value == VALUE_VERDICT)
         return str_of(facts->verdict);
+    if (value == VALUE_REASON)
+        return str_of(facts->reason);
     if (value == VALUE_TLS_VERSION)
         return str_of(facts->tls_version);
     if (value == VALUE_CIPHER)

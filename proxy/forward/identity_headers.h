@@ -26,6 +26,9 @@ void identity_names_free(struct identity_names *names);
 /* Compares without case, and with every mark of a token read as '-': a CGI folds them all. */
 bool identity_names_contain(const struct identity_names *names, struct str name);
 
+/* "trusted", "failed" (what refuses it elsewhere is not OUTCOME_OK) or "none"; static. */
+const char *identity_verdict_word(bool shows_certificate, enum outcome failed);
+
 /* Presets that show the validated chain. */
 #define IDENTITY_WITH_CHAIN ((unsigned)IDENTITY_RFC9440_CHAIN | (unsigned)IDENTITY_TRAEFIK)
 

@@ -25,6 +25,8 @@ struct key {
     const struct verdict *verdict;
     const struct cert *server; /* borrowed from the snapshot, like the settings */
     const char *user;          /* borrowed from the map */
+    const char *outcome;       /* static: the verdict's word */
+    const char *reason;        /* static */
     int cipher_bits;
     char tls_version[12];
     char cipher[48];
@@ -68,6 +70,8 @@ static bool key_init(struct key *key, const struct identity_facts *facts,
     key->verdict = verdict;
     key->server = facts->server;
     key->user = facts->user;
+    key->outcome = facts->verdict;
+    key->reason = facts->reason;
     key->cipher_bits = facts->cipher_bits;
     return copy_text(key->tls_version, sizeof key->tls_version, facts->tls_version) &&
            copy_text(key->cipher, sizeof key->cipher, facts->cipher) &&
@@ -153,7 +157,8 @@ const struct http_fields *identity_cache_find(struct identity_cache *cache,
     for (size_t i = 0; i < cache->count; i++) {
         const struct key *key = &cache->entries[i]->key;
         if (key->forward == facts->forward && key->leaf == facts->leaf && key->verdict == verdict &&
-            key->user == facts->user)
+            key->user == facts->user && key->outcome == facts->verdict &&
+            key->reason == facts->reason)
             return &cache->entries[i]->fields;
     }
     struct key key;

@@ -189,8 +189,11 @@ static void add_xfcc(const struct identity_facts *facts, struct identity_sink *s
 
 /* ---- nginx -------------------------------------------------------------------------------- */
 
-static struct str verify_word(const struct identity_facts *facts)
+/* $ssl_client_verify and SSL_CLIENT_VERIFY have the same three values. */
+static struct str verify_word(const struct identity_facts *facts, struct arena *arena)
 {
+    if (facts->reason != NULL)
+        return arena_printf(arena, "FAILED:%s", facts->reason);
     return facts->leaf == NULL ? STR("NONE") : STR("SUCCESS");
 }
 
@@ -199,7 +202,7 @@ static void add_nginx(const struct identity_facts *facts, struct identity_sink *
 {
     struct arena *arena = sink->arena;
     const struct cert *leaf = facts->leaf;
-    identity_sink_add(sink, STR("X-SSL-Client-Verify"), verify_word(facts));
+    identity_sink_add(sink, STR("X-SSL-Client-Verify"), verify_word(facts, arena));
     if (leaf == NULL)
         return;
     identity_sink_add(sink, STR("X-SSL-Client-Cert"),
@@ -292,7 +295,7 @@ static void add_apache(const struct identity_facts *facts, struct identity_sink 
 {
     struct arena *arena = sink->arena;
     const struct cert *leaf = facts->leaf;
-    identity_sink_add(sink, STR("SSL_CLIENT_VERIFY"), verify_word(facts));
+    identity_sink_add(sink, STR("SSL_CLIENT_VERIFY"), verify_word(facts, arena));
     if (leaf == NULL)
         return;
     identity_sink_add(sink, STR("SSL_CLIENT_S_DN"), identity_name(arena, leaf, cert_subject));

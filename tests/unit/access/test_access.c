@@ -59,6 +59,7 @@ static void check(const struct row *rows, size_t count)
 #define IGN CLIENT_CERT_IGNORE
 #define ACC CLIENT_CERT_ACCEPT
 #define REQ CLIENT_CERT_REQUIRE
+#define PAS CLIENT_CERT_PASS
 
 START_TEST(checks_come_in_the_order_of_iis)
 {
@@ -89,11 +90,60 @@ START_TEST(checks_come_in_the_order_of_iis)
 }
 END_TEST
 
+START_TEST(pass_refuses_nobody_for_a_certificate)
+{
+    static const struct row rows[] = {
+        /* flag ssl 128 tls leaf anon bits verdict -> outcome shown judged */
+        {PAS, false, false, false, false, true, 0, OUTCOME_OK, OUTCOME_OK, false, 0},
+        {PAS, false, false, true, false, true, 256, OUTCOME_OK, OUTCOME_OK, false, 0},
+        {PAS, false, false, true, true, true, 256, OUTCOME_OK, OUTCOME_OK, true, 1},
+        {PAS, false, false, true, true, true, 256, OUTCOME_REVOKED, OUTCOME_OK, false, 1},
+        {PAS, false, false, true, true, false, 256, OUTCOME_REVOKED, OUTCOME_NO_USER, false, 1},
+        {PAS, true, false, false, false, true, 0, OUTCOME_OK, OUTCOME_SSL_REQUIRED, false, 0},
+        {PAS, false, true, true, true, true, 56, OUTCOME_REVOKED, OUTCOME_CIPHER_STRENGTH, false,
+         0},
+    };
+    check(rows, sizeof rows / sizeof rows[0]);
+}
+END_TEST
+
+/* Whatever the verdict: it is told, and neither certificate nor user goes with it. */
+START_TEST(what_failed_under_pass_is_told_and_nothing_of_it_counts)
+{
+    struct cert leaf = {.refs = 1};
+    struct config config = {0};
+    struct error_list errors = {0};
+    struct config_site site_config = {0};
+    struct cert_map *map = cert_map_new(&site_config, &config, &errors);
+    struct snapshot_site site = {.config = &site_config, .map = map};
+    struct config_access access = {.client_certificate = CLIENT_CERT_PASS, .anonymous = true};
+    struct access_facts facts = {
+        .site = &site, .access = &access, .is_tls = true, .leaf = &leaf, .judge = judge};
+    for (int bad = OUTCOME_EXPLICIT_DISTRUST; bad <= OUTCOME_CRITICAL_EXTENSION; bad++) {
+        verdict = (enum outcome)bad;
+        struct access_decision decision = access_decide(&facts);
+        ck_assert_int_eq(decision.outcome, OUTCOME_OK);
+        ck_assert_int_eq(decision.failed, bad);
+        ck_assert(!decision.shows_certificate);
+        ck_assert_ptr_null(decision.user);
+        ck_assert_ptr_null(decision.password);
+        access.client_certificate = CLIENT_CERT_ACCEPT;
+        decision = access_decide(&facts);
+        ck_assert_int_eq(decision.outcome, bad);
+        ck_assert_int_eq(decision.failed, OUTCOME_OK);
+        access.client_certificate = CLIENT_CERT_PASS;
+    }
+    cert_map_free(map);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("access");
     TCase *tcase = tcase_create("access");
     tcase_add_test(tcase, checks_come_in_the_order_of_iis);
+    tcase_add_test(tcase, pass_refuses_nobody_for_a_certificate);
+    tcase_add_test(tcase, what_failed_under_pass_is_told_and_nothing_of_it_counts);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -38,7 +38,10 @@ static const struct row ROWS[] = {
     {CLIENT_CERT_ACCEPT, false, false, true, true, 256, true, OUTCOME_OK, true},
     {CLIENT_CERT_ACCEPT, false, false, false, true, 256, true, OUTCOME_OK, true},
     {CLIENT_CERT_REQUIRE, false, false, false, true, 256, true, OUTCOME_OK, true},
+    {CLIENT_CERT_PASS, false, false, true, true, 256, true, OUTCOME_OK, true},
     /* 6: asked, and there is none */
+    {CLIENT_CERT_PASS, false, false, true, true, 256, false, OUTCOME_OK, false},
+    {CLIENT_CERT_PASS, false, false, false, true, 256, false, OUTCOME_NO_USER, false},
     {CLIENT_CERT_ACCEPT, false, false, true, true, 256, false, OUTCOME_OK, false},
     {CLIENT_CERT_ACCEPT, false, false, false, true, 256, false, OUTCOME_NO_USER, false},
     {CLIENT_CERT_REQUIRE, false, false, true, true, 256, false, OUTCOME_CERTIFICATE_REQUIRED,

@@ -43,7 +43,7 @@ static const struct bad bad_values[] = {
     {SITE "    tls: { min_version: SSLv3 }\n", 4, 25,
      "sites[0].tls.min_version: expected one of 1.2, 1.3, found \"SSLv3\""},
     {SITE "    client_certificate: \xe2\x80\x9crequire\xe2\x80\x9d\n", 4, 25,
-     "sites[0].client_certificate: expected one of ignore, accept, require, found "
+     "sites[0].client_certificate: expected one of ignore, accept, require, pass, found "
      "\"\xe2\x80\x9crequire\xe2\x80\x9d\"" QUOTES},
     {SITE "    authorize: [{ user: [a] }, { user: [b] }, { user: [A] }]\n", 4, 47,
      "sites[0].authorize[2]: the same rule is given twice, first at line 4, column "
@@ -379,6 +379,8 @@ static const struct bad bad_sites[] = {
     {"sites: [{ bindings: ['https://127.0.0.1:0'], upstream: echo }]\n", 1, 9,
      "sites[0].server_certificate: is missing; the binding \"https://127.0.0.1:0\" needs it"},
     {HTTPS "    client_certificate: require\n", 2, 5,
+     "sites[0].trust: is missing; to judge client certificates `trust.root` is needed"},
+    {HTTPS "    client_certificate: pass\n", 2, 5,
      "sites[0].trust: is missing; to judge client certificates `trust.root` is needed"},
     {HTTPS "    client_certificate: accept\n    trust: { root: [] }\n", 6, 20,
      "sites[0].trust.root: no trusted root: every client certificate would be refused"},

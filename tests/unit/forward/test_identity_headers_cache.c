@@ -21,6 +21,7 @@ static void setup(void)
         .forward = &forward,
         .leaf = leaf,
         .user = "alice",
+        .verdict = "trusted",
         .tls_version = "TLSv1.3",
         .cipher = "TLS_AES_128_GCM_SHA256",
         .cipher_bits = 128,
@@ -66,7 +67,7 @@ START_TEST(whatever_the_fields_may_show_tells_connections_apart)
     add(&first, "of the first");
     struct cert *other_leaf = make_root("CN=bob", 2).cert;
     struct config_forward other_forward = {0};
-    struct identity_facts others[8];
+    struct identity_facts others[10];
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         others[i] = facts;
     others[0].forward = &other_forward;
@@ -77,11 +78,35 @@ START_TEST(whatever_the_fields_may_show_tells_connections_apart)
     others[5].cipher = "TLS_AES_256_GCM_SHA384";
     others[6].cipher_bits = 256;
     others[7].client_ip = "192.0.2.10";
+    others[8].verdict = "none";
+    others[9].reason = "expired";
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         ck_assert(str_equal(known(&second, &others[i]), STR("")));
     facts.server = other_leaf;
     ck_assert(str_equal(known(&second, &facts), STR("")));
     cert_unref(other_leaf);
+}
+END_TEST
+
+/* Of one connection: `pass` and `require`, or a list that came in between. */
+START_TEST(a_connection_never_finds_what_was_made_under_another_verdict)
+{
+    facts.leaf = NULL;
+    facts.user = NULL;
+    facts.verdict = "none";
+    add(&first, "none");
+    facts.verdict = "failed";
+    facts.reason = "expired";
+    ck_assert(str_equal(known(&first, &facts), STR("")));
+    add(&first, "expired");
+    facts.reason = "revoked";
+    ck_assert(str_equal(known(&first, &facts), STR("")));
+    add(&first, "revoked");
+    facts.reason = "expired";
+    ck_assert(str_equal(known(&first, &facts), STR("expired")));
+    facts.verdict = "none";
+    facts.reason = NULL;
+    ck_assert(str_equal(known(&first, &facts), STR("none")));
 }
 END_TEST
 
@@ -134,6 +159,7 @@ Suite *unit_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, another_connection_of_the_client_finds_what_was_made);
     tcase_add_test(tcase, whatever_the_fields_may_show_tells_connections_apart);
+    tcase_add_test(tcase, a_connection_never_finds_what_was_made_under_another_verdict);
     tcase_add_test(tcase, a_value_longer_than_any_known_is_not_shared);
     tcase_add_test(tcase, what_a_connection_uses_outlives_its_place_in_the_table);
     tcase_add_test(tcase, a_connection_with_many_places_renders_the_rest_each_time);

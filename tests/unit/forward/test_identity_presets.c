@@ -277,6 +277,29 @@ START_TEST(apache_has_the_variables_of_mod_ssl)
 }
 END_TEST
 
+/* A backend must not take a certificate that failed for a good one: where a preset cannot say so,
+ * it says nothing. */
+START_TEST(a_failed_certificate_is_told_where_there_is_a_word_for_it_and_never_shown)
+{
+    struct config_forward forward = {0};
+    struct identity_facts facts = {
+        .forward = &forward, .server = server, .verdict = "failed", .reason = "expired"};
+    for (unsigned preset = 1; preset <= IDENTITY_APACHE; preset <<= 1) {
+        struct http_fields fields = {0};
+        forward.identity = preset;
+        identity_headers_add_lasting(&facts, &arena, &fields);
+        bool says = preset == IDENTITY_NGINX || preset == IDENTITY_APACHE;
+        ck_assert_uint_eq(fields.count, says);
+        if (says)
+            ck_assert(str_equal(fields.items[0].value, STR("FAILED:expired")));
+    }
+    ck_assert(str_equal(identity_template(&facts, STR("{verdict}:{reason}"), &arena),
+                        STR("failed:expired")));
+    facts.reason = NULL;
+    ck_assert_uint_eq(identity_template(&facts, STR("{reason}"), &arena).len, 0);
+}
+END_TEST
+
 static struct str template_of(const char *text)
 {
     struct config_forward forward = {0};
@@ -475,6 +498,8 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, traefik_joins_bare_certificates_with_commas);
     tcase_add_test(tcase, aws_alb_keeps_its_safe_characters);
     tcase_add_test(tcase, apache_has_the_variables_of_mod_ssl);
+    tcase_add_test(tcase,
+                   a_failed_certificate_is_told_where_there_is_a_word_for_it_and_never_shown);
     tcase_add_test(tcase, templates_list_alternative_names_without_those_that_are_none);
     tcase_add_test(tcase, no_name_in_a_certificate_breaks_a_header);
     tcase_add_test(tcase, a_value_that_is_too_long_is_named_not_cut);
