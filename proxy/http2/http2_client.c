@@ -199,6 +199,12 @@ struct http2_client *http2_client_new(const struct http2_client_ops *ops, void *
         .room = room_grew,
     };
     client->conn.owner = owner;
+    client->conn.stream_window = limits->stream_window;
+    /* Streams belong to different people here: who takes nothing must not shut the window for the
+     * others, so only what is left when all have theirs is lent. */
+    uint64_t all = (uint64_t)limits->streams * limits->stream_window;
+    client->conn.spare_window =
+        limits->connection_window > all ? limits->connection_window - (uint32_t)all : 0;
     client->conn.pool = pool;
     client->conn.head_limits = (struct http2_head_limits){
         .header_bytes = limits->header_bytes,

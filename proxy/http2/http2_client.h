@@ -31,9 +31,16 @@ struct http2_client_limits {
     size_t header_bytes; /* of a response's head or trailers, as HTTP/1.1 would write it */
     size_t header_count;
     uint32_t streams;       /* at once, whatever more the server allows */
-    uint32_t stream_window; /* bytes of a response's body that may wait here, 65535 at least */
+    uint32_t stream_window; /* bytes of a response's body that may wait here at first, 65535 at
+                             * least; more, up to 1 MiB, where all that comes is taken at once */
+    /* The same for all streams together. Below streams * stream_window those that are not taken can
+     * shut the window for the others; what is above is lent to those that are. */
     uint32_t connection_window;
 };
+/* What suits most: 100 streams, 64 KiB of body each at first and 16 MiB together. */
+#define HTTP2_CLIENT_STREAMS           100
+#define HTTP2_CLIENT_STREAM_WINDOW     (UINT32_C(64) * 1024)
+#define HTTP2_CLIENT_CONNECTION_WINDOW (UINT32_C(16) * 1024 * 1024)
 
 struct http2_client_ops {
     /* 1xx but 101: any number of them, before `response`. */

@@ -11,6 +11,8 @@
 /* Answers to what the peer did (RST_STREAM, acknowledgements) that wait because it does not read. A
  * peer that reads has a few for each stream. */
 #define OUTBOUND_MAX 1000
+/* The longest head that limits.header_bytes lets in, and what is added to it. */
+#define SEND_HEAD_MAX ((size_t)2 * 1024 * 1024)
 /* Ours count with the work that was done; these are for what ours might not see. */
 #define BACKSTOP_RESETS            10000
 #define BACKSTOP_RESETS_PER_SECOND 1000
@@ -28,6 +30,7 @@ static nghttp2_option *make_option(void)
     nghttp2_option_set_no_http_messaging(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
     nghttp2_option_set_stream_reset_rate_limit(option, BACKSTOP_RESETS, BACKSTOP_RESETS_PER_SECOND);
+    nghttp2_option_set_max_send_header_block_length(option, SEND_HEAD_MAX);
     nghttp2_option_set_builtin_recv_extension_type(option, NGHTTP2_PRIORITY_UPDATE);
     return option;
 }
@@ -93,7 +96,11 @@ struct http2_stream *http2_stream_new(struct http2_conn *conn)
         conn->free_streams = stream->next;
     else
         stream = xmalloc(sizeof *stream);
-    *stream = (struct http2_stream){.conn = conn, .takes_body = true};
+    *stream = (struct http2_stream){
+        .conn = conn,
+        .takes_body = true,
+        .window = conn->stream_window,
+    };
     stream->next = conn->streams;
     if (stream->next != NULL)
         stream->next->prev = stream;
@@ -166,6 +173,7 @@ void http2_stream_free(struct http2_stream *stream)
     struct http2_conn *conn = stream->conn;
     http2_conn_note_closed(conn, stream);
     conn->open -= !stream->is_gone;
+    conn->spare_window += stream->window - conn->stream_window;
     if (stream->prev != NULL)
         stream->prev->next = stream->next;
     else

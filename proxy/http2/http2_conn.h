@@ -47,6 +47,7 @@ struct http2_stream {
 
     struct http_body_framing body; /* theirs */
     uint64_t body_bytes;
+    uint32_t window;         /* of it, how much may wait here */
     struct http2_queue kept; /* of it, not taken by the owner */
     bool takes_body;         /* what comes is offered at once */
     bool drops_body;         /* the owner is not told of it any more */
@@ -97,6 +98,8 @@ struct http2_conn {
     nghttp2_session *session;
     struct http2_head_limits head_limits;
     uint64_t body_bytes_max; /* 0: no limit */
+    uint32_t stream_window;  /* what each stream has at first */
+    uint32_t spare_window;   /* what streams may have more, all together */
     struct http2_scan scan;
     struct http2_budget budget;
     uint64_t now_ms;
@@ -141,7 +144,7 @@ struct http2_conn {
 
 /* ---- http2_conn.c ---- */
 
-/* role, owner, pool and head_limits are set. */
+/* role, owner, pool, limits and windows are set. */
 void http2_conn_init(struct http2_conn *conn, const nghttp2_settings_entry *settings, size_t count,
                      uint32_t connection_window);
 /* Calls `closed` for every stream there is; does not free conn. */

@@ -4,6 +4,8 @@
 #include "http/http1_parse.h"
 #include "http2/http2_conn.h"
 
+/* Enough for 20 MB a second over 50 ms. */
+#define WINDOW_MAX (UINT32_C(1024) * 1024)
 /* What ends nghttp2's work on the input at once; http2_conn_end() was called. */
 #define STOP NGHTTP2_ERR_CALLBACK_FAILURE
 
@@ -51,6 +53,21 @@ void http2_stream_ended(struct http2_stream *stream)
         tell_end(stream);
 }
 
+/* A window is as much as comes in the time of a round trip: the owner who takes all that comes gets
+ * a larger one, while there is one to be had. */
+static void widen(struct http2_stream *stream)
+{
+    struct http2_conn *conn = stream->conn;
+    uint32_t more = stream->window;
+    if (stream->kept.len > 0 || stream->body_bytes < 2 * (uint64_t)stream->window ||
+        stream->window >= WINDOW_MAX || more > conn->spare_window)
+        return;
+    conn->spare_window -= more;
+    stream->window += more;
+    (void)nghttp2_session_set_local_window_size(conn->session, NGHTTP2_FLAG_NONE, stream->id,
+                                                (int32_t)stream->window);
+}
+
 /* What the owner takes opens the windows again. He may reset the stream in the call. */
 static size_t offer(struct http2_stream *stream, struct str data)
 {
@@ -59,8 +76,11 @@ static size_t offer(struct http2_stream *stream, struct str data)
     assert(taken <= data.len);
     if (taken < data.len)
         stream->takes_body = false;
-    if (taken > 0 && stream->is_owned && !conn->is_ended)
-        (void)nghttp2_session_consume(conn->session, stream->id, taken);
+    if (taken == 0 || !stream->is_owned || conn->is_ended)
+        return taken;
+    (void)nghttp2_session_consume(conn->session, stream->id, taken);
+    if (taken == data.len && !stream->is_ended)
+        widen(stream);
     return taken;
 }
 

@@ -245,11 +245,27 @@ static int on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
+/* A head that is too long for a block, or a stream that is closing. */
+static int on_frame_not_sent(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                             void *arg)
+{
+    (void)arg;
+    struct http2_stream *stream;
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat == NGHTTP2_HCAT_REQUEST ||
+        error == NGHTTP2_ERR_STREAM_CLOSING || error == NGHTTP2_ERR_STREAM_CLOSED)
+        return 0;
+    stream = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+    if (stream != NULL && stream->is_owned)
+        http2_stream_fail(stream, HTTP2_INTERNAL_ERROR, "a head that is too long to send");
+    return 0;
+}
+
 void http2_conn_set_output(nghttp2_session_callbacks *callbacks)
 {
     nghttp2_session_callbacks_set_data_source_read_length_callback(callbacks, on_read_length);
     nghttp2_session_callbacks_set_send_data_callback(callbacks, on_send_data);
     nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
+    nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_sent);
 }
 
 /* ---- into a buffer ------------------------------------------------------------------------ */

@@ -236,8 +236,8 @@ static void join_cookie(struct http2_head *head)
     for (size_t i = 0; i <= head->crumbs.count; i++) {
         struct str part = i == 0 ? cookie->value : head->crumbs.items[i - 1].value;
         if (i > 0) {
-            memcpy(at, "; ", CRUMB_OVERHEAD);
-            at += CRUMB_OVERHEAD;
+            *at++ = ';';
+            *at++ = ' ';
         }
         memcpy(at, part.ptr, part.len);
         at += part.len;

@@ -56,7 +56,8 @@ void http2_queue_drop(struct http2_queue *queue, struct buf_pool *pool, size_t l
 
 void http2_queue_take(struct http2_queue *queue, struct buf_pool *pool, char *at, size_t len)
 {
-    while (len > 0) {
+    assert(len <= queue->len);
+    while (len > 0 && queue->first != NULL) {
         struct str part = http2_queue_first(queue);
         part.len = part.len < len ? part.len : len;
         memcpy(at, part.ptr, part.len);

@@ -179,6 +179,8 @@ struct http2_server *http2_server_new(const struct http2_server_ops *ops, void *
     server->conn.owner = owner;
     server->conn.pool = pool;
     server->conn.body_bytes_max = limits->body_bytes;
+    server->conn.stream_window = limits->stream_window;
+    server->conn.spare_window = limits->connection_window / 2;
     server->conn.head_limits = (struct http2_head_limits){
         .target_bytes = limits->target_bytes,
         .header_bytes = limits->header_bytes,

@@ -15,9 +15,9 @@
  * Memory of a connection: 27 KiB, and as much again when both tables of HPACK (4 KiB by the RFC's
  * count) are full of short entries; a buffer while output is being put together. Of a stream: its
  * arena until the request is handed over (header_bytes, and what describes header_count fields), a
- * buffer of at most HTTP2_QUEUE_MAX bytes of response, and at most stream_window bytes of request
- * body that the owner has not taken; those are never more than connection_window for all streams
- * together. Streams are never more than `streams`.
+ * buffer of at most HTTP2_QUEUE_MAX bytes of response, and at most its window of request body that
+ * the owner has not taken; those are never more than connection_window for all streams together.
+ * Streams are never more than `streams`.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_HTTP2_HTTP2_SERVER_H
@@ -44,12 +44,13 @@ struct http2_server_limits {
     size_t header_count; /* 431 beyond */
     uint64_t body_bytes; /* 413 beyond; 0: no limit */
     uint32_t streams;    /* open at once */
-    uint32_t stream_window;     /* bytes of a request body that may wait here, 65535 at least */
+    uint32_t stream_window; /* bytes of a request body that may wait here at first, 65535 at least;
+                             * more, up to 1 MiB, where all that comes is taken at once */
     uint32_t connection_window; /* the same for all streams together, 65535 at least */
 };
-/* What suits most: 100 streams, 256 KiB of body each and 1 MiB together. */
+/* What suits most: 100 streams, 64 KiB of body each at first and 1 MiB together. */
 #define HTTP2_STREAMS           100
-#define HTTP2_STREAM_WINDOW     (UINT32_C(256) * 1024)
+#define HTTP2_STREAM_WINDOW     (UINT32_C(64) * 1024)
 #define HTTP2_CONNECTION_WINDOW (UINT32_C(1024) * 1024)
 
 struct http2_server_ops {

@@ -15,7 +15,7 @@
 #define STREAMS 8
 #define WINDOW  65535
 /* Arenas, kept bodies, responses and trailers of all streams, and the output. */
-#define BUFFERS_MAX (STREAMS * 3 + WINDOW / BUF_SIZE + 1 + STREAMS + 1)
+#define BUFFERS_MAX ((size_t)STREAMS * 3 + WINDOW / BUF_SIZE + 1 + STREAMS + 1)
 
 static const struct http2_server_limits LIMITS = {
     .target_bytes = 256,
@@ -27,12 +27,15 @@ static const struct http2_server_limits LIMITS = {
     .connection_window = WINDOW,
 };
 
+struct stream_state;
+
 struct owner {
     struct buf_pool pool;
     struct arena checks;
     struct http2_server *server;
     unsigned mode;
     size_t open;
+    struct stream_state *answered; /* before its request was complete; NULL: none, or not known */
 };
 
 struct stream_state {
@@ -149,6 +152,8 @@ static void finish(struct stream_state *state)
 {
     FUZZ_CHECK(!state->is_over);
     state->is_over = true;
+    if (state->owner->answered == state)
+        state->owner->answered = NULL;
     state->owner->open--;
     struct arena arena = state->arena;
     arena_clear(&arena);
@@ -224,6 +229,12 @@ static void on_answered(void *arg, struct http2_stream *stream)
     FUZZ_CHECK(http2_stream_user(stream) != NULL);
 }
 
+static void on_answered(void *arg, struct http2_stream *stream)
+{
+    struct owner *owner = arg;
+    owner->answered = http2_stream_user(stream);
+}
+
 static void on_malformed(void *arg, int32_t stream_id, const char *detail)
 {
     (void)arg;
@@ -239,6 +250,7 @@ static const struct http2_server_ops OPS = {
     .closed = on_closed,
     .writable = on_writable,
     .answered = on_answered,
+    .answered = on_answered,
     .malformed = on_malformed,
 };
 
@@ -249,6 +261,11 @@ static void pull(struct owner *owner)
         FUZZ_CHECK(buf_len(buf) > 0);
         buf_release(&owner->pool, buf);
     }
+    struct stream_state *state = owner->answered;
+    if (state == NULL || (owner->mode & 16) == 0)
+        return;
+    http2_stream_reset(state->stream, HTTP2_NO_ERROR);
+    finish(state);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

@@ -162,6 +162,7 @@ void peer_end(struct peer *peer)
     text_clear(&peer->told);
     text_clear(&peer->output);
     text_clear(&peer->frames);
+    text_clear(&peer->block);
     text_clear(&peer->body);
     buf_pool_clear(&peer->pool); /* asserts that every buffer came back */
 }
@@ -366,8 +367,12 @@ static void show(struct peer *peer, unsigned type, unsigned flags, uint32_t id, 
     if (type == DATA) {
         text_addf(&peer->frames, " %zu", payload.len);
         text_add(&peer->body, payload);
-    } else if (type == HEADERS) {
-        show_fields(peer, payload);
+    } else if (type == HEADERS || type == CONTINUATION) {
+        text_add(&peer->block, payload);
+        if ((flags & END_HEADERS) != 0) {
+            show_fields(peer, text_str(&peer->block));
+            text_reset(&peer->block);
+        }
     } else if (type == RST_STREAM) {
         text_addf(&peer->frames, " %s", http2_error_name(read_u32(payload.ptr)));
     } else if (type == GOAWAY) {

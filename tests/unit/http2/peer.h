@@ -40,6 +40,7 @@ struct peer {
     struct text told;   /* to the owner: "request 1 GET /", "body 1 abc", "end 1", ... */
     struct text output; /* bytes not yet taken apart */
     struct text frames; /* "HEADERS 1 end :status=200", "DATA 1 end 3", "RST_STREAM 1 CANCEL" */
+    struct text block;  /* of HEADERS that CONTINUATION follows */
     struct text body;   /* of all DATA */
     size_t takes;       /* of request body at each call */
     struct http2_stream *streams[PEER_STREAMS]; /* by half the id; NULL: closed */
