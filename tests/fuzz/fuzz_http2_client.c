@@ -13,7 +13,7 @@
 #define REQUESTS    12
 #define STREAMS     6
 #define WINDOW      65535
-#define BUFFERS_MAX ((size_t)REQUESTS + STREAMS * 3 + WINDOW / BUF_SIZE + 1 + REQUESTS)
+#define BUFFERS_MAX ((size_t)REQUESTS + (size_t)STREAMS * 3 + WINDOW / BUF_SIZE + 1 + REQUESTS)
 
 static const struct http2_client_limits LIMITS = {
     .header_bytes = 2048,
