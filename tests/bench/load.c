@@ -19,7 +19,7 @@
 static const char usage[] =
     "usage: load --port N --mode handshake|resume|request|download|upload|idle\n"
     "    --clients FILE --chain PEM [--skip N] [--fresh] [--name HOST] [--tls 1.2|1.3]\n"
-    "    [--connections N] [--count N] [--milliseconds N] [--bytes N]\n";
+    "    [--connections N] [--count N] [--milliseconds N] [--bytes N] [--upload-to PATH]\n";
 
 struct options {
     const char *mode;
@@ -27,6 +27,7 @@ struct options {
     const char *chain;
     char *name;
     const char *tls;
+    const char *upload_to;
     uint64_t port;
     uint64_t skip;
     uint64_t connections;
@@ -54,23 +55,18 @@ static uint64_t number(const char *text)
 static struct options parse_options(int argc, char **argv)
 {
     static const struct option known[] = {
-        {"port", required_argument, NULL, 'p'},
-        {"mode", required_argument, NULL, 'm'},
-        {"clients", required_argument, NULL, 'c'},
-        {"chain", required_argument, NULL, 'i'},
-        {"skip", required_argument, NULL, 's'},
-        {"fresh", no_argument, NULL, 'f'},
-        {"name", required_argument, NULL, 'n'},
-        {"tls", required_argument, NULL, 't'},
-        {"connections", required_argument, NULL, 'k'},
-        {"count", required_argument, NULL, 'o'},
-        {"milliseconds", required_argument, NULL, 'd'},
-        {"bytes", required_argument, NULL, 'b'},
-        {NULL, 0, NULL, 0},
+        {"port", required_argument, NULL, 'p'},         {"mode", required_argument, NULL, 'm'},
+        {"clients", required_argument, NULL, 'c'},      {"chain", required_argument, NULL, 'i'},
+        {"skip", required_argument, NULL, 's'},         {"fresh", no_argument, NULL, 'f'},
+        {"name", required_argument, NULL, 'n'},         {"tls", required_argument, NULL, 't'},
+        {"connections", required_argument, NULL, 'k'},  {"count", required_argument, NULL, 'o'},
+        {"milliseconds", required_argument, NULL, 'd'}, {"bytes", required_argument, NULL, 'b'},
+        {"upload-to", required_argument, NULL, 'u'},    {NULL, 0, NULL, 0},
     };
     static char default_name[] = "bench.test";
     struct options options = {.name = default_name,
                               .tls = "1.3",
+                              .upload_to = "/upload",
                               .connections = 4,
                               .count = UINT64_C(1) << 40,
                               .milliseconds = 500};
@@ -111,6 +107,9 @@ static struct options parse_options(int argc, char **argv)
             break;
         case 'b':
             options.bytes = number(optarg);
+            break;
+        case 'u':
+            options.upload_to = optarg;
             break;
         default:
             (void)fputs(usage, stderr);
@@ -164,11 +163,11 @@ static SSL_CTX *make_context(const struct options *options)
     return ctx;
 }
 
-static char *make_head(const struct load *load)
+static char *make_head(const struct load *load, const char *upload_to)
 {
     static const char common[] = "User-Agent: bench/1.0\r\nAccept: */*\r\n";
     if (load->mode == LOAD_UPLOAD)
-        return xasprintf("POST /upload HTTP/1.1\r\nHost: %s\r\n%sContent-Length: %ju\r\n\r\n",
+        return xasprintf("POST %s HTTP/1.1\r\nHost: %s\r\n%sContent-Length: %ju\r\n\r\n", upload_to,
                          load->server_name, common, (uintmax_t)load->body_bytes);
     if (load->mode == LOAD_DOWNLOAD)
         return xasprintf("GET /bytes/%ju HTTP/1.1\r\nHost: %s\r\n%s\r\n",
@@ -223,7 +222,7 @@ int main(int argc, char **argv)
         .is_fresh = options.is_fresh,
         .ctx = make_context(&options),
     };
-    load.head = make_head(&load);
+    load.head = make_head(&load, options.upload_to);
     load.head_len = strlen(load.head);
     /* One more for each connection, which the opening uses up. */
     load_read_identities(&load, options.clients, options.skip,

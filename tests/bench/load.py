@@ -28,6 +28,8 @@ class Load:
         ]  # fmt: skip
         if row.is_fresh:
             command.append("--fresh")
+        if row.upload_to:
+            command += ["--upload-to", row.upload_to]
         if count is not None:
             command += ["--count", str(count)]
         self.row = row

@@ -1,6 +1,7 @@
 /* origin.c - a plain HTTP/1.1 origin that costs next to nothing.
  *
- * GET / answers a small body, GET /bytes/N a body of N octets, POST the number of octets received.
+ * GET / answers a small body, GET /bytes/N a body of N octets, POST the number of octets received;
+ * POST /slow reads its body no faster than SLOW_BYTES a millisecond.
  * A request without the header X-Client-Subject gets 400: a proxy that tells the origin nothing
  * about the client would do less work than the others. Not for hostile peers.
  *
@@ -13,19 +14,28 @@
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
+
+#include <utlist.h>
 
 #include "base/mem.h"
 #include "base/str.h"
 #include "bench/load.h"
 
-#define CHUNK 262144
+#define CHUNK      262144
+#define SLOW_BYTES 65536 /* a millisecond */
+#define SLOW_TICKS 4     /* milliseconds that may be made up for when the core was busy */
 
 struct conn {
     int fd;
     uint64_t to_drain;
     uint64_t to_send; /* of the body */
     uint64_t received;
+    bool is_slow;
+    uint64_t allowance; /* of a slow one until the next tick */
+    struct conn *prev;  /* of slow ones */
+    struct conn *next;
     size_t in_len;
     size_t out_len;
     size_t out_sent;
@@ -34,6 +44,34 @@ struct conn {
 };
 
 static char chunk[CHUNK];
+static struct conn *slow_ones;
+static int ticker;
+
+static void set_ticker(bool runs)
+{
+    const struct timespec millisecond = {.tv_nsec = runs ? 1000000 : 0};
+    const struct itimerspec interval = {millisecond, millisecond};
+    (void)timerfd_settime(ticker, 0, &interval, NULL);
+}
+
+static void slow_begin(struct conn *conn)
+{
+    conn->is_slow = true;
+    conn->allowance = SLOW_BYTES;
+    if (slow_ones == NULL)
+        set_ticker(true);
+    DL_APPEND(slow_ones, conn);
+}
+
+static void slow_end(struct conn *conn)
+{
+    if (!conn->is_slow)
+        return;
+    conn->is_slow = false;
+    DL_DELETE(slow_ones, conn);
+    if (slow_ones == NULL)
+        set_ticker(false);
+}
 
 /* The numbers are known to be digits, by whoever wrote the request. */
 static uint64_t number_after(const char *text, size_t len)
@@ -58,6 +96,7 @@ static void answer_upload(struct conn *conn)
 {
     char body[24];
     int len = snprintf(body, sizeof body, "%ju", (uintmax_t)conn->received);
+    slow_end(conn);
     put_head(conn, "200 OK", (uint64_t)len);
     memcpy(conn->out + conn->out_len, body, (size_t)len);
     conn->out_len += (size_t)len;
@@ -66,6 +105,7 @@ static void answer_upload(struct conn *conn)
 static void answer(struct conn *conn, const char *head)
 {
     static const char get_bytes[] = "GET /bytes/";
+    static const char post_slow[] = "POST /slow ";
     const char *length = strcasestr(head, "\r\ncontent-length:");
     conn->received = 0;
     if (strcasestr(head, "\r\nx-client-subject: ") == NULL) {
@@ -80,6 +120,8 @@ static void answer(struct conn *conn, const char *head)
         conn->to_drain = number_after(length, 20);
         if (conn->to_drain == 0)
             answer_upload(conn);
+        else if (strncmp(head, post_slow, sizeof post_slow - 1) == 0)
+            slow_begin(conn);
     } else {
         conn->to_send = LOAD_SMALL_BYTES;
         put_head(conn, "200 OK", LOAD_SMALL_BYTES);
@@ -91,10 +133,17 @@ static bool take_input(struct conn *conn)
 {
     if (conn->to_drain > 0) {
         size_t part = conn->to_drain < CHUNK ? (size_t)conn->to_drain : CHUNK;
+        if (conn->is_slow && conn->allowance < part)
+            part = (size_t)conn->allowance;
+        if (part == 0) {
+            errno = EAGAIN; /* the next tick goes on */
+            return false;
+        }
         ssize_t got = recv(conn->fd, chunk, part, 0);
         if (got <= 0)
             return false;
         conn->to_drain -= (size_t)got;
+        conn->allowance -= conn->is_slow ? (uint64_t)got : 0;
         conn->received += (size_t)got;
         if (conn->to_drain == 0)
             answer_upload(conn);
@@ -149,8 +198,23 @@ static void serve(struct conn *conn)
         errno = 0;
     if (errno == EAGAIN)
         return;
+    slow_end(conn);
     close(conn->fd);
     free(conn);
+}
+
+static void tick(void)
+{
+    struct conn *conn;
+    struct conn *next;
+    uint64_t count = 0;
+    if (read(ticker, &count, sizeof count) != sizeof count)
+        return;
+    count = count < SLOW_TICKS ? count : SLOW_TICKS;
+    DL_FOREACH_SAFE (slow_ones, conn, next) {
+        conn->allowance = count * SLOW_BYTES;
+        serve(conn);
+    }
 }
 
 static void accept_all(int listener, int epoll)
@@ -188,14 +252,23 @@ int main(void)
     int epoll = epoll_create1(EPOLL_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
     (void)epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);
+    ticker = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    event.data.ptr = &ticker;
+    (void)epoll_ctl(epoll, EPOLL_CTL_ADD, ticker, &event);
     for (;;) {
         struct epoll_event events[64];
+        bool ticks = false;
         int count = epoll_wait(epoll, events, 64, -1);
         for (int i = 0; i < count; i++) {
             if (events[i].data.ptr == NULL)
                 accept_all(listener, epoll);
-            else
+            else if (events[i].data.ptr != &ticker)
                 serve(events[i].data.ptr);
+            else
+                ticks = true;
         }
+        /* Last: it may close a connection that an event of this round is about. */
+        if (ticks)
+            tick();
     }
 }

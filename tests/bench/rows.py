@@ -27,6 +27,7 @@ class Row:
     workers: int = 1
     connections: int = 4
     bytes: int = 0
+    upload_to: str | None = None  # the origin's path
     unit: str = "us"  # of the cost of one operation
 
     def cost(self, result):
@@ -48,6 +49,10 @@ ROWS = [
     Row("5", "small keep-alive request", "request", 0.80, connections=8),
     Row("6", "download, 8 MiB bodies", "download", 0.85, connections=2, bytes=8 * MIB, unit="us/MB"),
     Row("7", "upload, 8 MiB bodies", "upload", 0.85, connections=2, bytes=8 * MIB, unit="us/MB"),
+    Row(
+        "7s", "upload, 16 MiB bodies, to an origin that reads 64 KiB a ms", "upload", 0.80,
+        connections=2, bytes=16 * MIB, unit="us/MB", upload_to="/slow",
+    ),  # fmt: skip
     Row("8", "idle connection, one client certificate", "idle", 0.45, unit="KiB"),
     Row("8d", "idle connection, a certificate each", "idle", 0.45, is_fresh=True, unit="KiB"),
 ]
