@@ -55,10 +55,11 @@ struct http2_client_ops {
      * the call. The request may still be under way: RFC 9113 section 8.1 lets the owner give up
      * the rest, http2_stream_forget(). */
     void (*end)(void *owner, struct http2_stream *stream, const struct http_fields *trailers);
-    /* The stream is over. detail NULL: `end` was called before. Else the exchange failed, for that
-     * reason (static). error HTTP2_REFUSED_STREAM: the server has not acted on the request, which
-     * may be sent again whatever its method is (RFC 9113 section 8.7): it was refused, or its
-     * number is above the last one of a GOAWAY. HTTP2_HTTP_1_1_REQUIRED: repeat it on HTTP/1.1. */
+    /* The stream is over. error HTTP2_NO_ERROR, detail NULL: `end` was called before. Else the
+     * exchange failed, for that reason (static). error HTTP2_REFUSED_STREAM: the server has not
+     * acted on the request, which may be sent again whatever its method is (RFC 9113 section 8.7):
+     * it was refused, or its number is above the last one of a GOAWAY. HTTP2_HTTP_1_1_REQUIRED:
+     * repeat it on HTTP/1.1. */
     void (*closed)(void *owner, struct http2_stream *stream, uint32_t error, const char *detail);
     /* http2_stream_send_body() took less than it was offered and would take more now. */
     void (*writable)(void *owner, struct http2_stream *stream);

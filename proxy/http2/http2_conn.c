@@ -156,6 +156,11 @@ void http2_stream_close(struct http2_stream *stream, uint32_t error, const char 
     const struct http2_conn *conn = stream->conn;
     bool is_owned = stream->is_owned;
     http2_stream_let_go(stream);
+    /* What broke off has a code that says so, whatever the peer gave as its reason. */
+    if (detail == NULL)
+        error = HTTP2_NO_ERROR;
+    else if (error == HTTP2_NO_ERROR)
+        error = HTTP2_CANCEL;
     if (is_owned)
         conn->role.closed(conn->owner, stream, error, detail);
 }

@@ -80,7 +80,8 @@ struct http2_server_ops {
     void (*failed)(void *owner, struct http2_stream *stream, enum outcome outcome,
                    const char *detail);
     /* The stream is over: everything was sent (error HTTP2_NO_ERROR, detail NULL), or the peer
-     * reset it, or it broke a rule, or the connection ended. The last call for this stream. */
+     * reset it, or it broke a rule, or the connection ended (another error, and why; static). The
+     * last call for this stream. */
     void (*closed)(void *owner, struct http2_stream *stream, uint32_t error, const char *detail);
     /* The response was sent to its end before the request was complete. What still comes of it is
      * dropped. RFC 9113 section 8.1 lets a server cut it off with NO_ERROR, but there are clients

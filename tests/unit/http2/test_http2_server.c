@@ -147,6 +147,15 @@ START_TEST(a_reset_by_the_client_closes)
 }
 END_TEST
 
+/* RFC 9113 section 8.1 has this code for servers; a client that sends it has gone all the same. */
+START_TEST(a_reset_without_an_error_breaks_off_too)
+{
+    peer_get(&peer, 1);
+    peer_u32(&peer, RST_STREAM, 1, HTTP2_NO_ERROR);
+    peer_expect_told(&peer, "request 1 GET /\nclosed 1 CANCEL: reset by the peer\n");
+}
+END_TEST
+
 START_TEST(a_reset_by_the_owner_is_not_told)
 {
     peer_headers(&peer, 1, PEER_POST, 0);
@@ -218,7 +227,7 @@ START_TEST(freeing_closes_every_stream)
     peer_get(&peer, 1);
     http2_server_free(peer.server);
     peer.server = NULL;
-    peer_expect_told(&peer, "request 1 GET /\nclosed 1 NO_ERROR: the connection ended\n");
+    peer_expect_told(&peer, "request 1 GET /\nclosed 1 CANCEL: the connection ended\n");
 }
 END_TEST
 
@@ -236,6 +245,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, after_an_early_answer_the_rest_of_the_request_is_dropped);
     tcase_add_test(tcase, a_request_that_was_answered_can_be_cut_off);
     tcase_add_test(tcase, a_reset_by_the_client_closes);
+    tcase_add_test(tcase, a_reset_without_an_error_breaks_off_too);
     tcase_add_test(tcase, a_reset_by_the_owner_is_not_told);
     tcase_add_test(tcase, an_extended_connect_carries_bytes_both_ways);
     tcase_add_test(tcase, draining_lets_streams_end);
