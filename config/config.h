@@ -362,8 +362,9 @@ struct config_performance { /* of each worker; 0 or false: as if the lever were 
 };
 enum config_access_format { ACCESS_FORMAT_W3C, ACCESS_FORMAT_JSON, ACCESS_FORMAT_COMBINED };
 struct config_log {
-    struct config_value error_path;   /* "stderr" or a file */
-    int error_level;                  /* enum log_level */
+    struct config_value error_path; /* "stderr" or a file */
+    int error_level;                /* enum log_level */
+    bool error_json;
     struct config_value access_path;  /* "stdout", "stderr" or a file; NULL: no access log */
     struct config_list access_fields; /* is_set false: the default list */
     enum config_access_format access_format;

@@ -87,6 +87,8 @@ static const struct config_word level_words[] = {
     {"notice", LOG_LEVEL_NOTICE, false}, {"info", LOG_LEVEL_INFO, false},
     {"debug", LOG_LEVEL_DEBUG, false}, {0}};
 static const struct config_word error_path_words[] = {{"stderr", 0, false}, {0}};
+static const struct config_word error_format_words[] = {
+    {"text", false, false}, {"json", true, false}, {0}};
 static const struct config_word access_path_words[] = {
     {"stdout", 0, false}, {"stderr", 0, false}, {0}};
 static const struct config_word format_words[] = {
@@ -101,6 +103,9 @@ static const struct config_key log_error_rows[] = {
      .fallback = "stderr", .doc = "stderr or a file"},
     {.name = "level", .type = CONFIG_CHOICE, ROW(config_log, error_level), .words = level_words,
      .fallback = "notice", .doc = "error, warn, notice, info or debug"},
+    {.name = "format", .type = CONFIG_CHOICE, ROW(config_log, error_json),
+     .words = error_format_words, .fallback = "text",
+     .doc = "text: `time level event key=value ...`; json: an object a line"},
 };
 static const struct config_table log_error_table = {TABLE(config_log, log_error_rows)};
 

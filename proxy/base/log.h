@@ -2,7 +2,8 @@
  *
  * Event names are `area.event`. Values that come from outside are put in quotes with
  * text_add_quoted() or log_quote(). Under journald (JOURNAL_STREAM set and stderr the target) the
- * time is left out and the line starts with the priority.
+ * time is left out and the line starts with the priority. As JSON a line is an object: time, level,
+ * event, and the pairs as log_json_add() makes them; under journald behind the priority.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_BASE_LOG_H
@@ -22,7 +23,7 @@ enum log_level {
 };
 
 /* Lines go to fd (borrowed, default 2) from the given level up (default notice). */
-void log_configure(int fd, enum log_level level, bool is_journal);
+void log_configure(int fd, enum log_level level, bool is_journal, bool is_json);
 bool log_wants(enum log_level level);
 /* One whole line, one write; never blocks for a second try. */
 void log_event(enum log_level level, const char *event, const char *fmt, ...) PRINTF(3, 4);

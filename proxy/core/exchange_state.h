@@ -117,6 +117,7 @@ struct exchange {
     const struct snapshot_site *site;    /* NULL until routed */
     const struct snapshot_access *place; /* its location's settings; NULL until routed */
     const char *user;                    /* mapped user, or NULL */
+    const char *mapping;                 /* by which; or NULL: none matched */
     struct identity forwarded;           /* the certificate a trusted proxy handed on */
     const char *password;                /* for forward.authorization: basic; or NULL */
     bool is_forwarded;                   /* `forwarded` counts, whatever the connection presented */
@@ -165,6 +166,9 @@ struct exchange {
     const char
         *detail; /* static: what was wrong, where the outcome alone says too little; or NULL */
     uint64_t started_ms;
+    uint64_t upstream_began_ms; /* it was handed to the upstream; 0: not yet */
+    uint64_t upstream_ended_ms; /* its answer was complete, or nothing more was to come */
+    unsigned upstream_status;   /* of that answer; 0: none */
     int64_t started_wall_s;
     char id[ENGINE_REQUEST_ID_SIZE];
 };

@@ -16,11 +16,18 @@
 #include "auth/trust_store.h"
 #include "auth/verdict.h"
 #include "base/arena.h"
+#include "base/clock.h"
 #include "http/outcome.h"
 
 struct remedy;
 struct tls_certificate;
 struct snapshot_site;
+
+/* The leaf in words, for logs. */
+struct identity_words {
+    char *subject, *issuer, *serial; /* RFC 4514, and hexadecimal; owned */
+    char sha1[41], sha256[65], not_after[CLOCK_TEXT_SIZE];
+};
 
 struct identity {            /* start from {0} */
     struct cert **presented; /* leaf first; owned references; NULL: no certificate */
@@ -31,8 +38,9 @@ struct identity {            /* start from {0} */
     int64_t valid_until;             /* seconds since 1970 */
     unsigned char revocation[TRUST_EPOCH_SIZE]; /* the generation it was reached under */
     bool is_judged;
-    struct remedy *remedy;       /* what would mend the verdict; owned; NULL: nobody asked */
-    struct cert_map_memo mapped; /* of the leaf */
+    struct remedy *remedy;        /* what would mend the verdict; owned; NULL: nobody asked */
+    struct cert_map_memo mapped;  /* of the leaf */
+    struct identity_words *words; /* owned; NULL: nobody asked */
 };
 
 /* What backends are told of it, rendered (identity_headers_cache.c). What it points to is the same
@@ -47,6 +55,8 @@ static inline bool identity_has_certificate(const struct identity *identity)
 {
     return identity->presented_count > 0;
 }
+/* Put together once. Call only with a certificate. */
+const struct identity_words *identity_words(struct identity *identity);
 /* What would make a refused identity trusted at this site; NULL when the certificate is not at
  * fault. Found once for a verdict; lives as long as that. */
 const struct remedy *identity_remedy(struct identity *identity, const struct snapshot_site *site);

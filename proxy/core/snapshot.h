@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "auth/cert_map.h"
 #include "auth/trust_crls.h"
@@ -93,7 +94,7 @@ struct snapshot {
     struct identity_names *identity_names; /* fields no client may send through */
     struct error_page_files *error_pages;
     struct trusted_proxies *proxies; /* peers whose word about clients is believed */
-    unsigned access_fields;
+    uint64_t access_fields;
     bool only_judges;         /* snapshot_new_to_judge() */
     bool has_buffered_bodies; /* some place buffers: the workers need a spool */
     bool is_backend;          /* the echo command: shows requests as they came */

@@ -76,7 +76,7 @@ static void op_end_body(struct exchange *x)
     x->request_ended = false;
     x->request_body_sent = 0;
     exchange_detach_upstream(x);
-    x->engine->upstreams->start(x);
+    exchange_start_upstream(x);
 }
 
 static void op_cancel(struct exchange *x)

@@ -64,6 +64,12 @@ void exchange_request_failed(struct exchange *x, enum outcome outcome, const cha
     }
 }
 
+void exchange_start_upstream(struct exchange *x)
+{
+    x->upstream_began_ms = clock_monotonic_ms();
+    x->engine->upstreams->start(x);
+}
+
 /* ---- from the upstream -------------------------------------------------------------------- */
 
 void exchange_upstream_ready(struct exchange *x)
@@ -90,6 +96,7 @@ void exchange_response_interim(struct exchange *x, const struct http_response *r
 
 void exchange_response_head(struct exchange *x, const struct http_response *response)
 {
+    x->upstream_status = response->status;
     headers_for_client(x, response);
     x->is_early = !response->keep_alive && !x->request_ended;
     x->client_ops->start_response(x);
@@ -102,6 +109,7 @@ size_t exchange_response_body(struct exchange *x, struct str data)
 
 void exchange_response_end(struct exchange *x)
 {
+    x->upstream_ended_ms = clock_monotonic_ms();
     x->client_ops->end_response(x);
 }
 
@@ -115,6 +123,7 @@ void exchange_detach_upstream(struct exchange *x)
 void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const char *detail)
 {
     refusal_log_upstream(x->engine->refusals, x, outcome, detail);
+    x->upstream_ended_ms = clock_monotonic_ms();
     exchange_detach_upstream(x);
     if (x->response_started) {
         x->outcome = outcome;
@@ -155,6 +164,44 @@ static struct str field_value(const struct exchange *x, struct str name)
 #define WIN32_NETNAME_DELETED 64
 #define WIN32_ACCESS_DENIED   5
 
+/* What the client showed, where the place looks at it at all. */
+static void add_certificate(struct exchange *x, struct access_record *record)
+{
+    struct identity *identity = exchange_identity(x);
+    if (!x->shows_certificate || !identity_has_certificate(identity))
+        return;
+    const struct identity_words *words = identity_words(identity);
+    record->cert_subject = str_of(words->subject);
+    record->cert_issuer = str_of(words->issuer);
+    record->cert_serial = str_of(words->serial);
+    record->cert_sha1 = str_of(words->sha1);
+    record->cert_sha256 = str_of(words->sha256);
+    record->cert_not_after = str_of(words->not_after);
+}
+
+/* The server that had it last. */
+static void add_upstream(const struct exchange *x, uint64_t now_ms, struct access_record *record)
+{
+    uint64_t ended_ms = x->upstream_ended_ms != 0 ? x->upstream_ended_ms : now_ms;
+    if (x->upstream_began_ms == 0)
+        return;
+    record->has_upstream = true;
+    record->upstream = x->headers_for != NULL ? str_of(x->headers_for->config->url.text)
+                                              : str_of(x->backend->name);
+    record->upstream_status = x->upstream_status;
+    record->upstream_time_ms = ended_ms - x->upstream_began_ms;
+}
+
+static void add_tls(const struct exchange *x, struct access_record *record)
+{
+    const struct transport *transport = x->connection->transport;
+    if (!connection_is_tls(x->connection))
+        return;
+    record->tls_version = str_of(tls_transport_version(transport));
+    record->tls_cipher = str_of(tls_transport_cipher(transport));
+    record->tls_resumed = tls_transport_is_resumed(transport) ? STR("yes") : STR("no");
+}
+
 static void write_access_log(struct exchange *x, bool client_is_gone)
 {
     /* Counted even when nobody reads it: the log may be opened while the connection lasts. */
@@ -166,6 +213,7 @@ static void write_access_log(struct exchange *x, bool client_is_gone)
     int64_t wall_ms = clock_wall_ms();
     /* A certificate that failed and was let pass is told where nothing else went wrong. */
     enum outcome told = x->outcome == OUTCOME_OK ? x->failed : x->outcome;
+    uint64_t now_ms = clock_monotonic_ms();
     char client_ip[ADDR_TEXT_SIZE];
     char server_ip[ADDR_TEXT_SIZE];
     struct str target = x->request.target;
@@ -176,9 +224,6 @@ static void write_access_log(struct exchange *x, bool client_is_gone)
         .computer = str_of(x->engine->computer),
         .request_id = str_of(x->id),
         .reason = str_of(outcome_info(told)->reason),
-        .tls_version = connection_is_tls(connection)
-                           ? str_of(tls_transport_version(connection->transport))
-                           : (struct str){NULL, 0},
         .site = str_of(x->site == NULL ? NULL : x->site->config->name),
         .server_ip = str_of(addr_format_host(&connection->local, server_ip)),
         .server_port = addr_port(&connection->local),
@@ -201,8 +246,14 @@ static void write_access_log(struct exchange *x, bool client_is_gone)
         .win32 = info->win32,
         .bytes_sent = bytes.sent,
         .bytes_received = bytes.received,
-        .time_taken_ms = clock_monotonic_ms() - x->started_ms,
+        .time_taken_ms = now_ms - x->started_ms,
+        .mapping = str_of(x->mapping),
     };
+    uint64_t columns = access_log_columns(x->engine->access_log);
+    add_tls(x, &record);
+    add_upstream(x, now_ms, &record);
+    if ((columns & ACCESS_CERT_BITS) != 0)
+        add_certificate(x, &record);
     if (client_is_gone && (record.win32 == 0 || record.win32 == WIN32_ACCESS_DENIED))
         record.win32 = WIN32_NETNAME_DELETED;
     access_log_write(x->engine->access_log, &record);

@@ -25,6 +25,9 @@ void exchange_forget(struct exchange *x);
 /* Frees a finished exchange. */
 void exchange_free(struct exchange *x);
 
+/* The request is allowed, and complete where it is buffered: it goes to its upstream. */
+void exchange_start_upstream(struct exchange *x);
+
 /* From the upstream side: */
 void exchange_upstream_ready(struct exchange *x);
 /* 1xx other than 101: passed on when the client can tell it from an answer. */

@@ -220,6 +220,7 @@ static bool is_allowed(struct exchange *x)
     x->shows_certificate = decision.shows_certificate;
     x->failed = decision.failed;
     x->user = decision.user;
+    x->mapping = decision.mapping;
     x->password = decision.password;
     x->awaits_certificate = decision.must_ask;
     if (decision.must_ask)
@@ -254,8 +255,9 @@ void exchange_authorize(struct exchange *x)
     if (redirect_to_https(x) || !is_allowed(x) || redirect_elsewhere(x) || !rewrite(x))
         return;
     x->backend = &x->engine->snapshot->upstreams[x->place->upstream];
-    if (!body_buffer_begin(x))
-        x->engine->upstreams->start(x);
+    if (body_buffer_begin(x))
+        return;
+    exchange_start_upstream(x);
 }
 
 void exchange_begin(struct client_end end, struct arena *arena, const struct http_request *request,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "explain/error_page_text.h"
 
+#include "base/json_text.h"
 #include "base/unicode.h"
 #include "http/http1_write.h"
-#include "observe/json_text.h"
 
 /* What anyone may know: it depends on the status alone, never on the substatus. The rows with a
  * page are the statuses IIS installs a page for (iis-semantics.md 1.6). */

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "base/unicode.h"
 #include "observe/access_log_private.h"
-#include "observe/json_text.h"
 
 /* The columns in the order IIS writes them, whatever the order they are configured in. */
 static const struct {
@@ -38,15 +38,28 @@ static const struct {
     {ACCESS_REQUEST_ID, "x-request-id"},
     {ACCESS_REASON, "x-reason"},
     {ACCESS_TLS_VERSION, "x-tls-version"},
+    {ACCESS_TLS_CIPHER, "x-tls-cipher"},
+    {ACCESS_TLS_RESUMED, "x-tls-resumed"},
+    {ACCESS_CERT_SUBJECT, "x-client-subject"},
+    {ACCESS_CERT_ISSUER, "x-client-issuer"},
+    {ACCESS_CERT_SERIAL, "x-client-serial"},
+    {ACCESS_CERT_SHA1, "x-client-sha1"},
+    {ACCESS_CERT_SHA256, "x-client-sha256"},
+    {ACCESS_CERT_NOT_AFTER, "x-client-not-after"},
+    {ACCESS_MAPPING, "x-mapping"},
+    {ACCESS_UPSTREAM, "x-upstream"},
+    {ACCESS_UPSTREAM_STATUS, "x-upstream-status"},
+    {ACCESS_UPSTREAM_TIME, "x-upstream-time"},
 };
 #define COLUMN_COUNT (sizeof columns / sizeof columns[0])
 
 /* The default of IIS 8 and later. */
-static const unsigned default_fields = ACCESS_DATE | ACCESS_TIME | ACCESS_SERVER_IP |
-                                       ACCESS_METHOD | ACCESS_URI_STEM | ACCESS_URI_QUERY |
-                                       ACCESS_SERVER_PORT | ACCESS_USER_NAME | ACCESS_CLIENT_IP |
-                                       ACCESS_USER_AGENT | ACCESS_REFERER | ACCESS_STATUS |
-                                       ACCESS_SUBSTATUS | ACCESS_WIN32_STATUS | ACCESS_TIME_TAKEN;
+static const uint64_t default_fields =
+    ACCESS_BIT(ACCESS_DATE) | ACCESS_BIT(ACCESS_TIME) | ACCESS_BIT(ACCESS_SERVER_IP) |
+    ACCESS_BIT(ACCESS_METHOD) | ACCESS_BIT(ACCESS_URI_STEM) | ACCESS_BIT(ACCESS_URI_QUERY) |
+    ACCESS_BIT(ACCESS_SERVER_PORT) | ACCESS_BIT(ACCESS_USER_NAME) | ACCESS_BIT(ACCESS_CLIENT_IP) |
+    ACCESS_BIT(ACCESS_USER_AGENT) | ACCESS_BIT(ACCESS_REFERER) | ACCESS_BIT(ACCESS_STATUS) |
+    ACCESS_BIT(ACCESS_SUBSTATUS) | ACCESS_BIT(ACCESS_WIN32_STATUS) | ACCESS_BIT(ACCESS_TIME_TAKEN);
 
 /* Letters and digits only, so that user_agent and cs-user-agent point to cs(User-Agent). */
 static struct str core_of(struct str name, char ret_text[32])
@@ -89,26 +102,26 @@ static void report_unknown(const struct config_value *value, struct error_list *
     text_clear(&known);
 }
 
-static unsigned field_of(struct str name)
+static uint64_t field_of(struct str name)
 {
     if (str_equal_icase(name, STR("default")))
         return default_fields;
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
         if (str_equal_icase(name, str_of(columns[i].name)))
-            return columns[i].field;
+            return ACCESS_BIT(columns[i].field);
     }
     return 0;
 }
 
-unsigned access_log_fields(const struct config_list *fields, struct error_list *errors)
+uint64_t access_log_fields(const struct config_list *fields, struct error_list *errors)
 {
     if (!fields->is_set)
         return default_fields;
     if (fields->count == 0)
         errors_add(errors, fields->mark, "an access log needs at least one column");
-    unsigned bits = 0;
+    uint64_t bits = 0;
     for (size_t i = 0; i < fields->count; i++) {
-        unsigned field = field_of(str_of(fields->items[i].text));
+        uint64_t field = field_of(str_of(fields->items[i].text));
         if (field == 0)
             report_unknown(&fields->items[i], errors);
         bits |= field;
@@ -121,7 +134,7 @@ static bool is_file(const struct config_value *path)
     return strcmp(path->text, "stdout") != 0 && strcmp(path->text, "stderr") != 0;
 }
 
-unsigned access_log_configured(const struct config_log *config, struct error_list *errors)
+uint64_t access_log_configured(const struct config_log *config, struct error_list *errors)
 {
     const struct config_value *path = &config->access_path;
     if (config->access_daily && path->text != NULL && !is_file(path))
@@ -130,10 +143,10 @@ unsigned access_log_configured(const struct config_log *config, struct error_lis
         errors_add(errors, config->access_fields.mark,
                    "log.access.fields: the columns of the format combined are fixed");
     if (config->access_format == ACCESS_FORMAT_JSON && !config->access_fields.is_set) {
-        unsigned all = 0;
+        uint64_t all = 0;
         for (size_t i = 0; i < COLUMN_COUNT; i++)
-            all |= columns[i].field;
-        return all & ~(unsigned)ACCESS_COOKIE; /* cookies are secrets */
+            all |= ACCESS_BIT(columns[i].field);
+        return all & ~ACCESS_BIT(ACCESS_COOKIE); /* cookies are secrets */
     }
     return access_log_fields(&config->access_fields, errors);
 }
@@ -143,7 +156,7 @@ void access_log_add_newline(struct text *out, bool crlf)
     text_add(out, crlf ? STR("\r\n") : STR("\n"));
 }
 
-void access_log_header(unsigned fields, bool crlf, int64_t wall_s, struct text *out)
+void access_log_header(uint64_t fields, bool crlf, int64_t wall_s, struct text *out)
 {
     char time[CLOCK_TEXT_SIZE];
     text_add(out, STR("#Software: mtls-proxy " MTLS_PROXY_VERSION));
@@ -155,7 +168,7 @@ void access_log_header(unsigned fields, bool crlf, int64_t wall_s, struct text *
     access_log_add_newline(out, crlf);
     text_add(out, STR("#Fields:"));
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
-        if ((fields & columns[i].field) == 0)
+        if ((fields & ACCESS_BIT(columns[i].field)) == 0)
             continue;
         text_add_char(out, ' ');
         text_add_cstr(out, columns[i].name);
@@ -262,7 +275,27 @@ struct str access_log_text(enum access_field field, const struct access_record *
         return record->reason;
     case ACCESS_TLS_VERSION:
         return record->tls_version;
-    default:
+    case ACCESS_TLS_CIPHER:
+        return record->tls_cipher;
+    case ACCESS_TLS_RESUMED:
+        return record->tls_resumed;
+    case ACCESS_CERT_SUBJECT:
+        return record->cert_subject;
+    case ACCESS_CERT_ISSUER:
+        return record->cert_issuer;
+    case ACCESS_CERT_SERIAL:
+        return record->cert_serial;
+    case ACCESS_CERT_SHA1:
+        return record->cert_sha1;
+    case ACCESS_CERT_SHA256:
+        return record->cert_sha256;
+    case ACCESS_CERT_NOT_AFTER:
+        return record->cert_not_after;
+    case ACCESS_MAPPING:
+        return record->mapping;
+    case ACCESS_UPSTREAM:
+        return record->upstream;
+    default: /* a number, or the time */
         return STR("");
     }
 }
@@ -292,12 +325,18 @@ bool access_log_number(enum access_field field, const struct access_record *reco
     case ACCESS_TIME_TAKEN:
         *ret_value = record->time_taken_ms;
         return true;
+    case ACCESS_UPSTREAM_STATUS:
+        *ret_value = record->upstream_status;
+        return record->upstream_status != 0;
+    case ACCESS_UPSTREAM_TIME:
+        *ret_value = record->upstream_time_ms;
+        return record->has_upstream;
     default:
         return false;
     }
 }
 
-void access_log_line_cut(unsigned fields, bool crlf, const struct access_record *record, size_t max,
+void access_log_line_cut(uint64_t fields, bool crlf, const struct access_record *record, size_t max,
                          struct text *out)
 {
     char time[CLOCK_TEXT_SIZE];
@@ -307,7 +346,7 @@ void access_log_line_cut(unsigned fields, bool crlf, const struct access_record 
     for (size_t i = 0; i < COLUMN_COUNT; i++) {
         enum access_field field = columns[i].field;
         uint64_t number = 0;
-        if ((fields & field) == 0)
+        if ((fields & ACCESS_BIT(field)) == 0)
             continue;
         if (!is_first)
             text_add_char(out, ' ');
@@ -324,7 +363,7 @@ void access_log_line_cut(unsigned fields, bool crlf, const struct access_record 
     access_log_add_newline(out, crlf);
 }
 
-void access_log_line(unsigned fields, bool crlf, const struct access_record *record,
+void access_log_line(uint64_t fields, bool crlf, const struct access_record *record,
                      struct text *out)
 {
     access_log_line_cut(fields, crlf, record, SIZE_MAX, out);

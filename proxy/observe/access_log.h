@@ -17,35 +17,53 @@
 #include "base/text.h"
 #include "config/config.h"
 
-/* Columns in IIS's fixed order; the bits are IIS's logExtFileFlags. */
+/* Columns; the bits of the first ones, ACCESS_BIT(column), are IIS's logExtFileFlags. */
 enum access_field {
-    ACCESS_DATE = 1,
-    ACCESS_TIME = 2,
-    ACCESS_CLIENT_IP = 4,
-    ACCESS_USER_NAME = 8,
-    ACCESS_SITE_NAME = 16,
-    ACCESS_COMPUTER_NAME = 32,
-    ACCESS_SERVER_IP = 64,
-    ACCESS_METHOD = 128,
-    ACCESS_URI_STEM = 256,
-    ACCESS_URI_QUERY = 512,
-    ACCESS_STATUS = 1024,
-    ACCESS_WIN32_STATUS = 2048,
-    ACCESS_BYTES_SENT = 4096,
-    ACCESS_BYTES_RECEIVED = 8192,
-    ACCESS_TIME_TAKEN = 16384,
-    ACCESS_SERVER_PORT = 32768,
-    ACCESS_USER_AGENT = 65536,
-    ACCESS_COOKIE = 131072,
-    ACCESS_REFERER = 262144,
-    ACCESS_VERSION = 524288,
-    ACCESS_HOST = 1048576,
-    ACCESS_SUBSTATUS = 2097152,
+    ACCESS_DATE,
+    ACCESS_TIME,
+    ACCESS_CLIENT_IP,
+    ACCESS_USER_NAME,
+    ACCESS_SITE_NAME,
+    ACCESS_COMPUTER_NAME,
+    ACCESS_SERVER_IP,
+    ACCESS_METHOD,
+    ACCESS_URI_STEM,
+    ACCESS_URI_QUERY,
+    ACCESS_STATUS,
+    ACCESS_WIN32_STATUS,
+    ACCESS_BYTES_SENT,
+    ACCESS_BYTES_RECEIVED,
+    ACCESS_TIME_TAKEN,
+    ACCESS_SERVER_PORT,
+    ACCESS_USER_AGENT,
+    ACCESS_COOKIE,
+    ACCESS_REFERER,
+    ACCESS_VERSION,
+    ACCESS_HOST,
+    ACCESS_SUBSTATUS,
     /* Our own, behind those of IIS. */
-    ACCESS_REQUEST_ID = 4194304,
-    ACCESS_REASON = 8388608,
-    ACCESS_TLS_VERSION = 16777216,
+    ACCESS_REQUEST_ID,
+    ACCESS_REASON,
+    ACCESS_TLS_VERSION,
+    ACCESS_TLS_CIPHER,
+    ACCESS_TLS_RESUMED,
+    ACCESS_CERT_SUBJECT,
+    ACCESS_CERT_ISSUER,
+    ACCESS_CERT_SERIAL,
+    ACCESS_CERT_SHA1,
+    ACCESS_CERT_SHA256,
+    ACCESS_CERT_NOT_AFTER,
+    ACCESS_MAPPING,
+    ACCESS_UPSTREAM,
+    ACCESS_UPSTREAM_STATUS,
+    ACCESS_UPSTREAM_TIME,
 };
+#define ACCESS_BIT(field) (UINT64_C(1) << (field))
+/* Those that say something of the client's certificate. */
+#define ACCESS_CERT_BITS                                                \
+    (ACCESS_BIT(ACCESS_CERT_SUBJECT) | ACCESS_BIT(ACCESS_CERT_ISSUER) | \
+     ACCESS_BIT(ACCESS_CERT_SERIAL) | ACCESS_BIT(ACCESS_CERT_SHA1) |    \
+     ACCESS_BIT(ACCESS_CERT_SHA256) | ACCESS_BIT(ACCESS_CERT_NOT_AFTER))
 
 /* One finished request. Empty slices are logged as "-". */
 struct access_record {
@@ -53,7 +71,13 @@ struct access_record {
     int64_t wall_ms; /* of the same moment, for JSON */
     struct str site, computer, server_ip, method, uri_stem, uri_query, user, client_ip;
     struct str user_agent, cookie, referer, host;
-    struct str request_id, reason, tls_version;
+    struct str request_id, reason, tls_version, tls_cipher;
+    struct str tls_resumed; /* "yes", "no"; empty without TLS */
+    struct str cert_subject, cert_issuer, cert_serial, cert_sha1, cert_sha256, cert_not_after;
+    struct str mapping, upstream;
+    unsigned upstream_status;  /* 0: it sent no answer */
+    uint64_t upstream_time_ms; /* when has_upstream */
+    bool has_upstream;
     unsigned http_minor;
     bool is_http2;
     unsigned server_port;
@@ -63,25 +87,27 @@ struct access_record {
 };
 
 /* Column names (W3C, e.g. "sc-status") or "default" to bits; problems go to the list with marks. */
-unsigned access_log_fields(const struct config_list *fields, struct error_list *errors);
+uint64_t access_log_fields(const struct config_list *fields, struct error_list *errors);
 /* The columns that the configuration asks for: without a list the default ones, for JSON all but
  * cookies. Settings that contradict each other are errors. */
-unsigned access_log_configured(const struct config_log *config, struct error_list *errors);
+uint64_t access_log_configured(const struct config_log *config, struct error_list *errors);
 /* The block at the start of a file: #Software, #Version, #Date, #Fields. */
-void access_log_header(unsigned fields, bool crlf, int64_t wall_s, struct text *out);
+void access_log_header(uint64_t fields, bool crlf, int64_t wall_s, struct text *out);
 /* One line with its newline. */
-void access_log_line(unsigned fields, bool crlf, const struct access_record *record,
+void access_log_line(uint64_t fields, bool crlf, const struct access_record *record,
                      struct text *out);
 /* The same, each text cut after max bytes and "..." put there instead. */
-void access_log_line_cut(unsigned fields, bool crlf, const struct access_record *record, size_t max,
+void access_log_line_cut(uint64_t fields, bool crlf, const struct access_record *record, size_t max,
                          struct text *out);
 
 /* A worker's writer. fd is borrowed; -1: no log. */
 struct access_log;
-struct access_log *access_log_new(int fd, unsigned fields, bool crlf);
+struct access_log *access_log_new(int fd, uint64_t fields, bool crlf);
 void access_log_free(struct access_log *log); /* flushes */
 /* W3C lines are written until another format is set. */
 void access_log_set_format(struct access_log *log, enum config_access_format format);
+/* The columns that are written: what the record need not have is not looked up. */
+uint64_t access_log_columns(const struct access_log *log);
 /* False: access_log_write() would do nothing. */
 bool access_log_is_on(const struct access_log *log);
 /* Buffers the line; writes the buffer out when 64 KiB are full. To a pipe, terminal or socket,

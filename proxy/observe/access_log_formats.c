@@ -2,8 +2,8 @@
  *
  * SPDX-License-Identifier: MIT */
 #include "base/clock.h"
+#include "base/json_text.h"
 #include "observe/access_log_private.h"
-#include "observe/json_text.h"
 
 /* ---- JSON --------------------------------------------------------------------------------- */
 
@@ -28,6 +28,18 @@ static const struct {
     {ACCESS_COOKIE, "cookie"},
     {ACCESS_REFERER, "referer"},
     {ACCESS_TLS_VERSION, "tls_version"},
+    {ACCESS_TLS_CIPHER, "tls_cipher"},
+    {ACCESS_TLS_RESUMED, "tls_resumed"},
+    {ACCESS_CERT_SUBJECT, "client_subject"},
+    {ACCESS_CERT_ISSUER, "client_issuer"},
+    {ACCESS_CERT_SERIAL, "client_serial"},
+    {ACCESS_CERT_SHA1, "client_sha1"},
+    {ACCESS_CERT_SHA256, "client_sha256"},
+    {ACCESS_CERT_NOT_AFTER, "client_not_after"},
+    {ACCESS_MAPPING, "mapping"},
+    {ACCESS_UPSTREAM, "upstream"},
+    {ACCESS_UPSTREAM_STATUS, "upstream_status"},
+    {ACCESS_UPSTREAM_TIME, "upstream_time_ms"},
     {ACCESS_STATUS, "status"},
     {ACCESS_SUBSTATUS, "substatus"},
     {ACCESS_WIN32_STATUS, "win32_status"},
@@ -51,6 +63,10 @@ static void add_json_value(struct text *out, enum access_field field,
         text_add_cstr(out, "null");
         return;
     }
+    if (field == ACCESS_TLS_RESUMED) {
+        text_add_cstr(out, value.ptr[0] == 'y' ? "true" : "false");
+        return;
+    }
     json_text_add(out, cut);
     if (cut.len < value.len) {
         out->len--; /* the closing quote */
@@ -58,18 +74,18 @@ static void add_json_value(struct text *out, enum access_field field,
     }
 }
 
-void access_log_line_json(unsigned fields, bool crlf, const struct access_record *record,
+void access_log_line_json(uint64_t fields, bool crlf, const struct access_record *record,
                           size_t max, struct text *out)
 {
     char time[CLOCK_TEXT_SIZE];
     bool is_first = true;
     text_add_char(out, '{');
-    if ((fields & (ACCESS_DATE | ACCESS_TIME)) != 0) {
+    if ((fields & (ACCESS_BIT(ACCESS_DATE) | ACCESS_BIT(ACCESS_TIME))) != 0) {
         text_addf(out, "\"time\":\"%s\"", clock_format_rfc3339_ms(record->wall_ms, time).ptr);
         is_first = false;
     }
     for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
-        if ((fields & KEYS[i].field) == 0)
+        if ((fields & ACCESS_BIT(KEYS[i].field)) == 0)
             continue;
         text_add_cstr(out, is_first ? "\"" : ",\"");
         is_first = false;

@@ -13,12 +13,12 @@
 #include "observe/access_log_private.h"
 
 #define BUFFER_SIZE ((size_t)65536)
-#define CUT_TEXT    ((size_t)300) /* twelve texts of this length fit PIPE_BUF with the numbers */
+#define CUT_TEXT    ((size_t)200) /* sixteen texts of this length fit PIPE_BUF with the rest */
 #define CUT_LEAST   ((size_t)10)  /* ... and of this one with every byte escaped */
 
 struct access_log {
     int fd; /* borrowed; -1: none */
-    unsigned fields;
+    uint64_t fields;
     bool crlf;
     enum config_access_format format;
     bool is_shared_stream; /* a pipe, terminal or socket: pieces of PIPE_BUF at most */
@@ -34,7 +34,7 @@ static void set_fd(struct access_log *log, int fd)
     log->is_shared_stream = fd >= 0 && fstat(fd, &status) == 0 && !S_ISREG(status.st_mode);
 }
 
-struct access_log *access_log_new(int fd, unsigned fields, bool crlf)
+struct access_log *access_log_new(int fd, uint64_t fields, bool crlf)
 {
     struct access_log *log = xcalloc(1, sizeof *log);
     log->fields = fields;
@@ -130,6 +130,11 @@ static void add_line(struct access_log *log, const struct access_record *record,
         access_log_line_combined(log->crlf, record, max, &log->buffer);
         break;
     }
+}
+
+uint64_t access_log_columns(const struct access_log *log)
+{
+    return log->fields;
 }
 
 bool access_log_is_on(const struct access_log *log)

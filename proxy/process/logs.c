@@ -87,7 +87,7 @@ static int open_access(const struct config_log *config, int64_t *ret_day, struct
     return fd;
 }
 
-bool logs_open(const struct config *config, unsigned access_fields, struct logs *ret_logs,
+bool logs_open(const struct config *config, uint64_t access_fields, struct logs *ret_logs,
                struct error_list *errors)
 {
     struct logs logs = LOGS_INIT;
@@ -117,7 +117,8 @@ void logs_close(struct logs *logs)
 
 void logs_use(const struct logs *logs)
 {
-    log_configure(logs->error_fd, (enum log_level)logs->config->log.error_level, logs->is_journal);
+    log_configure(logs->error_fd, (enum log_level)logs->config->log.error_level, logs->is_journal,
+                  logs->config->log.error_json);
 }
 
 static void write_header(const struct logs *logs, int fd)

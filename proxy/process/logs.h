@@ -16,7 +16,7 @@ struct logs { /* start from LOGS_INIT */
     int error_fd;
     int access_fd;               /* -1: no access log */
     const struct config *config; /* borrowed: paths and format */
-    unsigned access_fields;
+    uint64_t access_fields;
     int64_t access_day; /* of the file that is open; log.access.daily */
     bool is_journal;    /* the error log is stderr and stderr is the journal */
 };
@@ -26,7 +26,7 @@ struct logs { /* start from LOGS_INIT */
 /* Opens both. False with errors in the list, and nothing is open. Files are made 0640 and appended
  * to; stdout and stderr are given a descriptor that never blocks, where that is possible without
  * changing the one others use. */
-MUST_USE bool logs_open(const struct config *config, unsigned access_fields, struct logs *ret_logs,
+MUST_USE bool logs_open(const struct config *config, uint64_t access_fields, struct logs *ret_logs,
                         struct error_list *errors);
 void logs_close(struct logs *logs);
 /* This process logs there from now on. */

@@ -303,7 +303,7 @@ static void clear(struct master *master)
     if (master->pid_file != NULL)
         pid_file_remove(master->pid_file);
     free(master->pid_file);
-    log_configure(STDERR_FILENO, LOG_LEVEL_NOTICE, false);
+    log_configure(STDERR_FILENO, LOG_LEVEL_NOTICE, false, false);
     listeners_free(master->listeners);
     release_free(master->logging);
     privileges_clear(&master->privileges);

@@ -112,7 +112,8 @@ static void take_log(struct worker *worker, const struct control_message *messag
         return;
     }
     const struct logs *logs = worker->context->logs;
-    log_configure(message->fd, (enum log_level)logs->config->log.error_level, logs->is_journal);
+    log_configure(message->fd, (enum log_level)logs->config->log.error_level, logs->is_journal,
+                  logs->config->log.error_json);
     (void)close(worker->error_fd);
     worker->error_fd = message->fd;
 }

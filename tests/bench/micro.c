@@ -167,7 +167,7 @@ static bool run_named(const struct micro_case *one, const char *arg)
 int main(int argc, char **argv)
 {
     const char *what = argc == 2 ? argv[1] : "";
-    log_configure(STDERR_FILENO, LOG_LEVEL_WARN, false);
+    log_configure(STDERR_FILENO, LOG_LEVEL_WARN, false, false);
     if (strcmp(what, "--list") == 0) {
         (void)each_case(list, NULL);
     } else if (strcmp(what, "--versions") == 0) {

@@ -3,18 +3,23 @@
 SPDX-License-Identifier: MIT
 """
 
+import base64
 import datetime
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 import proxy as proxy_module
 import tlsclient
+import upstream as upstream_module
 from events import DEADLINE, eventually
 from proxy import Proxy, configuration, site
 
@@ -127,7 +132,7 @@ def test_a_long_line_to_a_file_is_whole(basics, tmp_path):
 def test_a_long_line_to_a_pipe_is_cut(start, basics):
     proxy = start(site(basics), log=access(format="json"))
     tlsclient.fetch(proxy, "/long", identity=basics.alice, headers=[("User-Agent", "y" * 20000)])
-    assert json_line(proxy, "/long")["user_agent"] == "y" * 300 + "..."
+    assert json_line(proxy, "/long")["user_agent"] == "y" * 200 + "..."
 
 
 def test_a_daily_file_has_the_date(basics, tmp_path):
@@ -273,3 +278,145 @@ def test_a_refusal_has_a_priority_and_no_time_under_the_journal(basics, tmp_path
     finally:
         process.terminate()
         assert process.wait(DEADLINE) == 0
+
+
+CERTIFICATE = ["x-client-subject", "x-client-issuer", "x-client-serial", "x-client-sha1", "x-client-sha256",
+               "x-client-not-after"]
+AUDIT = ["cs-uri-stem", "sc-status", *CERTIFICATE, "x-mapping", "x-upstream", "x-upstream-status",
+         "x-upstream-time", "x-tls-cipher", "x-tls-resumed"]
+
+
+def certificate_of(identity):
+    parsed = x509.load_pem_x509_certificate(identity.pem.encode())
+    return {"x-client-sha1": parsed.fingerprint(hashes.SHA1()).hex(),
+            "x-client-sha256": parsed.fingerprint(hashes.SHA256()).hex(),
+            "x-client-not-after": parsed.not_valid_after.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+@pytest.fixture(scope="module")
+def audited(basics):
+    with upstream_module.Upstream() as backend:
+        @backend.on("/teapot")
+        def _(exchange):
+            exchange.reply(418, reason="Teapot")
+
+        mapping = {"one_to_one": [{"user": "CONTOSO\\alice", "certificate": basics.path("alice.pem")}],
+                   "many_to_one": [{"name": "outside staff", "user": "CONTOSO\\other",
+                                    "rules": [{"field": "subject", "subfield": "CN", "match": "bob*"}]}]}
+        with open(basics.path("alice.pem"), "w", encoding="ascii") as out:
+            out.write(basics.alice.pem)
+        made = site(basics, client_certificate="accept", mapping=mapping, upstream=backend.url, locations=[
+            {"path": "/open", "client_certificate": "ignore"}, {"path": "/echo", "upstream": "echo"},
+            {"path": "/gone", "upstream": f"http://127.0.0.1:{proxy_module.free_port()}"},
+            {"path": "/moved", "redirect": "/elsewhere"}])
+        with Proxy(configuration(made, log=access(fields=AUDIT))) as started:
+            yield started, backend
+
+
+def test_columns_of_the_certificate(audited, basics):
+    proxy, backend = audited
+    tlsclient.fetch(proxy, "/alice", identity=basics.alice)
+    line = proxy.access("/alice")
+    assert line["x-client-subject"] == "O=Example,OU=Staff,CN=alice"
+    assert line["x-client-issuer"] == "O=Example,CN=Test+Issuing+CA"
+    assert line["x-client-serial"].strip("0123456789abcdef") == ""
+    assert {key: line[key] for key in certificate_of(basics.alice)} == certificate_of(basics.alice)
+    assert line["x-mapping"] == "one_to_one"
+    assert (line["x-upstream"], line["x-upstream-status"]) == (backend.url, "200")
+    assert int(line["x-upstream-time"]) >= 0
+    assert line["x-tls-cipher"].startswith("TLS_")
+
+
+def test_a_mapping_is_named(audited, basics):
+    proxy, _ = audited
+    tlsclient.fetch(proxy, "/bob", identity=basics.issuing.issue("CN=bobby, O=Example"))
+    assert proxy.access("/bob")["x-mapping"] == "outside+staff"
+    tlsclient.fetch(proxy, "/carol", identity=basics.issuing.issue("CN=carol, O=Example"))
+    assert proxy.access("/carol")["x-mapping"] == "-"
+
+
+def test_a_refused_certificate_is_told_and_no_upstream(audited, basics):
+    proxy, _ = audited
+    tlsclient.fetch(proxy, "/mallory", identity=basics.outsider)
+    line = proxy.access("/mallory")
+    assert (line["sc-status"], line["x-client-subject"]) == ("403", "O=Elsewhere,CN=mallory")
+    assert line["x-client-sha256"] == certificate_of(basics.outsider)["x-client-sha256"]
+    assert [line[key] for key in ("x-mapping", "x-upstream", "x-upstream-status", "x-upstream-time")] == ["-"] * 4
+
+
+def test_nothing_of_a_certificate_where_none_counts(audited, basics):
+    proxy, _ = audited
+    for path, identity in (("/open/none", None), ("/open/alice", basics.alice), ("/none", None)):
+        tlsclient.fetch(proxy, path, identity=identity)
+        assert [proxy.access(path)[key] for key in CERTIFICATE] == ["-"] * 6
+
+
+@pytest.mark.parametrize("path, upstream, status", [
+    ("/teapot", None, "418"), ("/echo", "echo", "200"), ("/moved", "-", "-"), ("/gone", "http://127.0.0.1:", "-")])
+def test_columns_of_the_upstream(audited, basics, path, upstream, status):
+    proxy, backend = audited
+    tlsclient.fetch(proxy, path, identity=basics.alice)
+    line = proxy.access(path)
+    assert line["x-upstream"].startswith(upstream or backend.url)
+    assert line["x-upstream-status"] == status
+    assert (line["x-upstream-time"] == "-") == (path == "/moved")
+
+
+@pytest.mark.lever("tickets", "session_store")
+def test_resumed_connections_are_told(audited, basics):
+    proxy, _ = audited
+    tls = tlsclient.context(basics.alice, version="1.2")
+    with tlsclient.connect(proxy, tls=tls) as first:
+        first.request(target="/first")
+        session = first.sock.session
+    with tlsclient.connect(proxy, tls=tls, session=session) as second:
+        second.request(target="/second")
+        assert second.sock.session_reused
+    assert proxy.access("/first")["x-tls-resumed"] == "no"
+    line = proxy.access("/second")
+    assert line["x-tls-resumed"] == "yes"
+    assert line["x-client-sha256"] == certificate_of(basics.alice)["x-client-sha256"]
+
+
+def test_a_forwarded_certificate_is_the_one_that_is_told(start, basics):
+    made = site(basics, client_certificate="require")
+    proxy = start(made, log=access(fields=AUDIT),
+                  trusted_proxies={"networks": ["127.0.0.1/32"], "client_certificate": "rfc9440"})
+    der = base64.b64encode(x509.load_pem_x509_certificate(basics.alice.pem.encode()).public_bytes(
+        serialization.Encoding.DER)).decode()
+    above = base64.b64encode(x509.load_pem_x509_certificate(basics.issuing.pem.encode()).public_bytes(
+        serialization.Encoding.DER)).decode()
+    tlsclient.fetch(proxy, "/handed-on", identity=basics.outsider, headers=[
+        ("Client-Cert", f":{der}:"), ("Client-Cert-Chain", f":{above}:")])
+    line = proxy.access("/handed-on")
+    assert (line["sc-status"], line["x-client-subject"]) == ("200", "O=Example,OU=Staff,CN=alice")
+
+
+def test_json_has_the_audit_trail_by_default(start, basics):
+    proxy = start(site(basics), log=access(format="json"))
+    tlsclient.fetch(proxy, "/audit", identity=basics.alice)
+    told = json_line(proxy, "/audit")
+    assert told["client_subject"] == "O=Example,OU=Staff,CN=alice"
+    assert told["client_sha256"] == certificate_of(basics.alice)["x-client-sha256"]
+    assert (told["mapping"], told["upstream"], told["upstream_status"]) == (None, "echo", 200)
+    assert told["tls_resumed"] is False and told["upstream_time_ms"] >= 0
+    assert list(told)[0] == "time"  # what sort(1) goes by
+
+
+def test_the_error_log_in_json(start, basics):
+    log = access()
+    log["error"]["format"] = "json"
+    proxy = start(site(basics, name='a "b" \\ c'), log=log)
+    tlsclient.fetch(proxy, '/"quoted"', identity=basics.outsider)
+    line = proxy.errors.wait(lambda one: '"access.refused"' in one)
+    told = json.loads(line)
+    assert list(told)[:3] == ["time", "level", "event"]
+    assert (told["level"], told["event"], told["reason"]) == ("notice", "access.refused", "partial_chain")
+    assert (told["site"], told["status"], told["subject"]) == ('a "b" \\ c', "403.16", "O=Elsewhere,CN=mallory")
+    proxy.configure("nonsense: true")
+    proxy.signal(signal.SIGHUP)
+    line = proxy.errors.wait(lambda one: '"reload.error"' in one)
+    assert "nonsense" in json.loads(line)["message"]
+    for one in proxy.errors.lines:
+        if one.startswith("{"):
+            json.loads(one)

@@ -17,7 +17,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-    log_configure(STDERR_FILENO, LOG_LEVEL_NOTICE, false);
+    log_configure(STDERR_FILENO, LOG_LEVEL_NOTICE, false, false);
     clock_freeze(-1);
     (void)close(pipe_fds[0]);
     (void)close(pipe_fds[1]);
@@ -32,7 +32,7 @@ static const char *read_all(void)
 
 START_TEST(writes_one_line_an_event)
 {
-    log_configure(pipe_fds[1], LOG_LEVEL_NOTICE, false);
+    log_configure(pipe_fds[1], LOG_LEVEL_NOTICE, false, false);
     log_notice("area.event", "key=%d other=\"%s\"", 42, "x");
     ck_assert_str_eq(read_all(), "2026-01-01T00:00:00.000Z notice area.event key=42 other=\"x\"\n");
     log_error("area.event", "%s", "");
@@ -43,7 +43,7 @@ END_TEST
 /* sd-daemon(3): the priority in angle brackets, the time left to the journal */
 START_TEST(writes_priorities_for_the_journal)
 {
-    log_configure(pipe_fds[1], LOG_LEVEL_DEBUG, true);
+    log_configure(pipe_fds[1], LOG_LEVEL_DEBUG, true, false);
     log_error("a.b", "c");
     log_warn("a.b", "c");
     log_notice("a.b", "c");
@@ -56,7 +56,7 @@ END_TEST
 
 START_TEST(says_nothing_below_its_level)
 {
-    log_configure(pipe_fds[1], LOG_LEVEL_WARN, false);
+    log_configure(pipe_fds[1], LOG_LEVEL_WARN, false, false);
     ck_assert(log_wants(LOG_LEVEL_ERROR) && log_wants(LOG_LEVEL_WARN));
     ck_assert(!log_wants(LOG_LEVEL_NOTICE) && !log_wants(LOG_LEVEL_DEBUG));
     log_notice("a.b", "c");
@@ -67,7 +67,7 @@ END_TEST
 
 START_TEST(drops_lines_rather_than_wait_for_a_full_pipe)
 {
-    log_configure(pipe_fds[1], LOG_LEVEL_NOTICE, false);
+    log_configure(pipe_fds[1], LOG_LEVEL_NOTICE, false, false);
     for (int i = 0; i < 2000; i++)
         log_notice("a.b", "%0100d", i);
     ck_assert_str_ne(read_all(), "");

@@ -10,11 +10,11 @@
 
 #define NEW_YEAR 1767225600 /* 2026-01-01T00:00:00Z */
 
-static unsigned default_fields(void)
+static uint64_t default_fields(void)
 {
     struct error_list errors = {0};
     struct config_list absent = {0};
-    unsigned fields = access_log_fields(&absent, &errors);
+    uint64_t fields = access_log_fields(&absent, &errors);
     ck_assert_uint_eq(errors.count, 0);
     return fields;
 }
@@ -37,7 +37,7 @@ static struct access_record record_of(unsigned status, unsigned substatus, uint3
     };
 }
 
-static void assert_line(unsigned fields, const struct access_record *record, const char *expected)
+static void assert_line(uint64_t fields, const struct access_record *record, const char *expected)
 {
     struct text line = {0};
     access_log_line(fields, false, record, &line);
@@ -99,7 +99,7 @@ START_TEST(keeps_the_columns_in_the_order_of_iis)
     record.bytes_sent = UINT64_MAX;
     record.bytes_received = 7;
     record.http_minor = 0;
-    assert_line(ACCESS_HOST * 4 - 1, &record,
+    assert_line(ACCESS_BIT(ACCESS_HOST) * 4 - 1, &record,
                 "2026-01-01 00:00:00 orders web1 10.0.0.5 GET /secure a=b 443 - 10.0.0.9 HTTP/1.0 "
                 "curl/8.5.0 x=y;+z https://r/ h:8443 200 0 0 18446744073709551615 7 1\n");
     struct config_value items[] = {{.text = (char[]){"sc-status"}}, {.text = (char[]){"date"}}};
@@ -117,9 +117,9 @@ START_TEST(turns_blanks_and_control_bytes_into_plus)
     for (int i = 0; i <= 0x20; i++)
         every[i] = (char)i;
     record.uri_stem = str_make(every, sizeof every);
-    assert_line(ACCESS_URI_STEM, &record, "+++++++++++++++++++++++++++++++++\n");
+    assert_line(ACCESS_BIT(ACCESS_URI_STEM), &record, "+++++++++++++++++++++++++++++++++\n");
     record.uri_stem = STR("/a\r\n#Fields: x\x7f\"\xc3\xa9\xff");
-    assert_line(ACCESS_URI_STEM, &record, "/a++#Fields:+x+\"\xc3\xa9%FF\n");
+    assert_line(ACCESS_BIT(ACCESS_URI_STEM), &record, "/a++#Fields:+x+\"\xc3\xa9%FF\n");
 }
 END_TEST
 
@@ -127,7 +127,7 @@ START_TEST(ends_lines_as_configured)
 {
     struct access_record record = record_of(200, 0, 0);
     struct text text = {0};
-    access_log_line(ACCESS_STATUS, true, &record, &text);
+    access_log_line(ACCESS_BIT(ACCESS_STATUS), true, &record, &text);
     ck_assert_str_eq(text.ptr, "200\r\n");
     text_reset(&text);
     access_log_header(default_fields(), true, NEW_YEAR, &text);
@@ -191,7 +191,7 @@ START_TEST(buffers_until_flushed)
     int fds[2];
     char bytes[256];
     open_pipe(fds);
-    struct access_log *log = access_log_new(fds[1], ACCESS_STATUS, false);
+    struct access_log *log = access_log_new(fds[1], ACCESS_BIT(ACCESS_STATUS), false);
     struct access_record record = record_of(200, 0, 0);
     access_log_write(log, &record);
     ck_assert_uint_eq(read_all(fds[0], bytes, sizeof bytes), 0);
@@ -212,7 +212,8 @@ START_TEST(drops_whole_lines_when_the_pipe_is_full_and_counts_them)
     enum { LINES = 20000 };
     int fds[2];
     open_pipe(fds);
-    struct access_log *log = access_log_new(fds[1], ACCESS_URI_STEM | ACCESS_STATUS, false);
+    struct access_log *log =
+        access_log_new(fds[1], ACCESS_BIT(ACCESS_URI_STEM) | ACCESS_BIT(ACCESS_STATUS), false);
     struct access_record record = record_of(200, 0, 0);
     for (int i = 0; i < LINES; i++)
         access_log_write(log, &record);
@@ -237,7 +238,7 @@ START_TEST(accounts_for_every_line_written_or_dropped)
     enum { LINES = 20000 };
     int fds[2];
     open_pipe(fds);
-    struct access_log *log = access_log_new(fds[1], ACCESS_STATUS, false);
+    struct access_log *log = access_log_new(fds[1], ACCESS_BIT(ACCESS_STATUS), false);
     struct access_record record = record_of(200, 0, 0);
     for (int i = 0; i < LINES * 3; i++)
         access_log_write(log, &record);
@@ -263,7 +264,7 @@ START_TEST(cuts_long_texts_so_that_a_line_fits_one_write_to_a_pipe)
     record.user = record.user_agent = record.cookie = record.referer = record.host = text;
     record.server_ip = record.client_ip = text;
     record.bytes_sent = record.bytes_received = record.time_taken_ms = UINT64_MAX;
-    struct access_log *log = access_log_new(fds[1], ACCESS_HOST * 4 - 1, false);
+    struct access_log *log = access_log_new(fds[1], ACCESS_BIT(ACCESS_HOST) * 4 - 1, false);
     access_log_write(log, &record);
     access_log_free(log);
     char bytes[8192];
@@ -286,7 +287,7 @@ START_TEST(writes_long_lines_whole_to_a_file)
     memset(huge, 'a', sizeof huge);
     struct access_record record = record_of(200, 0, 0);
     record.user_agent = str_make(huge, sizeof huge);
-    struct access_log *log = access_log_new(fd, ACCESS_USER_AGENT, false);
+    struct access_log *log = access_log_new(fd, ACCESS_BIT(ACCESS_USER_AGENT), false);
     access_log_write(log, &record);
     access_log_write(log, &record);
     access_log_write(log, &record);
@@ -303,7 +304,7 @@ START_TEST(goes_on_in_a_reopened_file)
     char bytes[64];
     open_pipe(old_fds);
     open_pipe(new_fds);
-    struct access_log *log = access_log_new(old_fds[1], ACCESS_STATUS, false);
+    struct access_log *log = access_log_new(old_fds[1], ACCESS_BIT(ACCESS_STATUS), false);
     struct access_record record = record_of(200, 0, 0);
     access_log_write(log, &record);
     access_log_set_fd(log, new_fds[1]);
@@ -330,7 +331,7 @@ START_TEST(never_tears_a_line_that_was_partly_written)
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
     int size = 4096;
     ck_assert_int_eq(setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
-    struct access_log *log = access_log_new(fds[1], ACCESS_USER_AGENT, false);
+    struct access_log *log = access_log_new(fds[1], ACCESS_BIT(ACCESS_USER_AGENT), false);
     static char agent[1000];
     memset(agent, 'a', sizeof agent);
     struct access_record record = record_of(200, 0, 0);

@@ -11,7 +11,7 @@
 #include "unit/unit.h"
 
 #define NEW_YEAR INT64_C(1767225600) /* 2026-01-01T00:00:00Z */
-#define ALL      (ACCESS_TLS_VERSION * 2U - 1U)
+#define ALL      (ACCESS_BIT(ACCESS_UPSTREAM_TIME) * 2 - 1)
 
 static struct access_record sample(void)
 {
@@ -38,6 +38,37 @@ static struct access_record sample(void)
     };
 }
 
+START_TEST(what_is_not_there_is_null_or_a_dash)
+{
+    const uint64_t fields = ACCESS_BIT(ACCESS_UPSTREAM) | ACCESS_BIT(ACCESS_UPSTREAM_STATUS) |
+                            ACCESS_BIT(ACCESS_UPSTREAM_TIME) | ACCESS_BIT(ACCESS_TLS_RESUMED) |
+                            ACCESS_BIT(ACCESS_CERT_SUBJECT);
+    struct access_record record = sample();
+    struct text out = {0};
+    access_log_line_json(fields, false, &record, SIZE_MAX, &out);
+    ck_assert_str_eq(out.ptr, "{\"tls_resumed\":null,\"client_subject\":null,\"upstream\":null,"
+                              "\"upstream_status\":null,\"upstream_time_ms\":null}\n");
+    text_reset(&out);
+    access_log_line(fields, false, &record, &out);
+    ck_assert_str_eq(out.ptr, "- - - - -\n");
+    record.tls_resumed = STR("no");
+    record.cert_subject = STR("CN=Alice Smith,O=\xC3\x84");
+    record.upstream = STR("http://127.0.0.1:8080");
+    record.has_upstream = true;
+    record.upstream_status = 204;
+    text_reset(&out);
+    access_log_line_json(fields, false, &record, SIZE_MAX, &out);
+    ck_assert_str_eq(out.ptr,
+                     "{\"tls_resumed\":false,\"client_subject\":\"CN=Alice Smith,O=\xC3\x84\","
+                     "\"upstream\":\"http://127.0.0.1:8080\",\"upstream_status\":204,"
+                     "\"upstream_time_ms\":0}\n");
+    text_reset(&out);
+    access_log_line(fields, false, &record, &out);
+    ck_assert_str_eq(out.ptr, "no CN=Alice+Smith,O=\xC3\x84 http://127.0.0.1:8080 204 0\n");
+    text_clear(&out);
+}
+END_TEST
+
 START_TEST(json_has_every_chosen_key_in_one_line)
 {
     struct access_record record = sample();
@@ -46,7 +77,7 @@ START_TEST(json_has_every_chosen_key_in_one_line)
     ck_assert_ptr_eq(strchr(out.ptr, '\n'), out.ptr + out.len - 1);
     json_t *root = json_loadb(out.ptr, out.len, JSON_REJECT_DUPLICATES, NULL);
     ck_assert_ptr_nonnull(root);
-    ck_assert_uint_eq(json_object_size(root), 24);
+    ck_assert_uint_eq(json_object_size(root), 36);
     ck_assert_str_eq(json_string_value(json_object_get(root, "time")), "2026-01-01T00:00:00.042Z");
     ck_assert_str_eq(json_string_value(json_object_get(root, "user")), "CONTOSO\\alice b");
     ck_assert_str_eq(json_string_value(json_object_get(root, "user_agent")), "curl \"8\"");
@@ -55,7 +86,8 @@ START_TEST(json_has_every_chosen_key_in_one_line)
     ck_assert(json_is_null(json_object_get(root, "cookie")));
     json_decref(root);
     text_reset(&out);
-    access_log_line_json(ACCESS_STATUS | ACCESS_REASON, true, &record, SIZE_MAX, &out);
+    access_log_line_json(ACCESS_BIT(ACCESS_STATUS) | ACCESS_BIT(ACCESS_REASON), true, &record,
+                         SIZE_MAX, &out);
     ck_assert_str_eq(out.ptr, "{\"status\":403,\"reason\":\"untrusted_root\"}\r\n");
     text_clear(&out);
 }
@@ -66,7 +98,8 @@ START_TEST(nobody_adds_a_key_or_a_line_to_json)
     struct access_record record = sample();
     struct text out = {0};
     record.user_agent = STR("x\",\"status\":200,\"a\":\"\n{\xff\xc3");
-    access_log_line_json(ACCESS_USER_AGENT | ACCESS_STATUS, false, &record, SIZE_MAX, &out);
+    access_log_line_json(ACCESS_BIT(ACCESS_USER_AGENT) | ACCESS_BIT(ACCESS_STATUS), false, &record,
+                         SIZE_MAX, &out);
     json_t *root = json_loadb(out.ptr, out.len, JSON_REJECT_DUPLICATES, NULL);
     ck_assert_uint_eq(json_object_size(root), 2);
     ck_assert_int_eq(json_integer_value(json_object_get(root, "status")), 403);
@@ -126,7 +159,7 @@ START_TEST(a_line_to_a_pipe_fits_one_write_whatever_is_escaped)
 }
 END_TEST
 
-static unsigned configured(enum config_access_format format, bool daily, char *path,
+static uint64_t configured(enum config_access_format format, bool daily, char *path,
                            const char *column, size_t wanted_errors)
 {
     char name[64] = "";
@@ -138,7 +171,7 @@ static unsigned configured(enum config_access_format format, bool daily, char *p
         (void)snprintf(name, sizeof name, "%s", column);
         config.access_fields = (struct config_list){.items = &item, .count = 1, .is_set = true};
     }
-    unsigned fields = access_log_configured(&config, &errors);
+    uint64_t fields = access_log_configured(&config, &errors);
     ck_assert_uint_eq(errors.errors, wanted_errors);
     errors_clear(&errors);
     return fields;
@@ -149,11 +182,13 @@ START_TEST(columns_follow_the_format)
     char file[] = "u_ex.log";
     char standard[] = "stdout";
     ck_assert_uint_eq(configured(ACCESS_FORMAT_JSON, false, file, NULL, 0),
-                      ALL & ~(unsigned)ACCESS_COOKIE);
-    ck_assert_uint_eq(configured(ACCESS_FORMAT_JSON, false, file, "cs(Cookie)", 0), ACCESS_COOKIE);
+                      ALL & ~ACCESS_BIT(ACCESS_COOKIE));
+    ck_assert_uint_eq(configured(ACCESS_FORMAT_JSON, false, file, "cs(Cookie)", 0),
+                      ACCESS_BIT(ACCESS_COOKIE));
     ck_assert_uint_eq(configured(ACCESS_FORMAT_W3C, true, file, "x-request-id", 0),
-                      ACCESS_REQUEST_ID);
-    ck_assert_uint_eq(configured(ACCESS_FORMAT_W3C, true, NULL, "x-reason", 0), ACCESS_REASON);
+                      ACCESS_BIT(ACCESS_REQUEST_ID));
+    ck_assert_uint_eq(configured(ACCESS_FORMAT_W3C, true, NULL, "x-reason", 0),
+                      ACCESS_BIT(ACCESS_REASON));
     (void)configured(ACCESS_FORMAT_COMBINED, false, file, NULL, 0);
     (void)configured(ACCESS_FORMAT_COMBINED, false, file, "date", 1);
     (void)configured(ACCESS_FORMAT_W3C, true, standard, NULL, 1);
@@ -164,10 +199,13 @@ START_TEST(our_own_columns_come_behind_those_of_iis)
 {
     struct access_record record = sample();
     struct text out = {0};
-    access_log_header(ACCESS_TIME_TAKEN | ACCESS_REQUEST_ID | ACCESS_REASON, false, 0, &out);
+    access_log_header(ACCESS_BIT(ACCESS_TIME_TAKEN) | ACCESS_BIT(ACCESS_REQUEST_ID) |
+                          ACCESS_BIT(ACCESS_REASON),
+                      false, 0, &out);
     ck_assert_ptr_nonnull(strstr(out.ptr, "#Fields: time-taken x-request-id x-reason\n"));
     text_reset(&out);
-    access_log_line(ACCESS_TIME_TAKEN | ACCESS_REQUEST_ID | ACCESS_REASON | ACCESS_TLS_VERSION,
+    access_log_line(ACCESS_BIT(ACCESS_TIME_TAKEN) | ACCESS_BIT(ACCESS_REQUEST_ID) |
+                        ACCESS_BIT(ACCESS_REASON) | ACCESS_BIT(ACCESS_TLS_VERSION),
                     false, &record, &out);
     ck_assert_str_eq(out.ptr, "7 00000000000000aa untrusted_root -\n");
     text_clear(&out);
@@ -178,6 +216,7 @@ Suite *unit_suite(void)
 {
     Suite *suite = suite_create("access_log_formats");
     TCase *tcase = tcase_create("access_log_formats");
+    tcase_add_test(tcase, what_is_not_there_is_null_or_a_dash);
     tcase_add_test(tcase, json_has_every_chosen_key_in_one_line);
     tcase_add_test(tcase, nobody_adds_a_key_or_a_line_to_json);
     tcase_add_test(tcase, combined_is_the_line_that_apache_writes);

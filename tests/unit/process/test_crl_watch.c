@@ -144,7 +144,7 @@ static struct bench *bench_new(void)
     struct bench *bench = xcalloc(1, sizeof *bench);
     fixture_init(&bench->fixture);
     bench->log = tmpfile();
-    log_configure(fileno(bench->log), LOG_LEVEL_DEBUG, false);
+    log_configure(fileno(bench->log), LOG_LEVEL_DEBUG, false, false);
     bench->root = make_root("CN=Root", 1);
     fixture_store(&bench->fixture, &bench->fixture.site.trust.root, &bench->root, NULL);
     bench->fixture.site.trust.revocation.check = true;
@@ -156,7 +156,7 @@ static void bench_free(struct bench *bench)
 {
     crl_watch_free(bench->watch);
     event_base_free(bench->base);
-    log_configure(STDERR_FILENO, LOG_LEVEL_NOTICE, false);
+    log_configure(STDERR_FILENO, LOG_LEVEL_NOTICE, false, false);
     (void)fclose(bench->log);
     fixture_clear(&bench->fixture);
     free(bench);

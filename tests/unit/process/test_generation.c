@@ -134,7 +134,7 @@ static void on_changed(void *arg)
 
 static struct generation *begin(enum behaviour behaviour)
 {
-    log_configure(-1, LOG_LEVEL_ERROR, false); /* quiet unless a check fails */
+    log_configure(-1, LOG_LEVEL_ERROR, false, false); /* quiet unless a check fails */
     board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     board->behaviour = behaviour;
     static struct fixture storage;

@@ -62,7 +62,8 @@ START_TEST(opens_files_for_appending_and_for_the_owner)
     char *error_path = path_of("error");
     char *access_path = path_of("access");
     struct config config = make_config(error_path, access_path);
-    ck_assert(logs_open(&config, ACCESS_DATE | ACCESS_STATUS, &logs, &errors));
+    ck_assert(
+        logs_open(&config, ACCESS_BIT(ACCESS_DATE) | ACCESS_BIT(ACCESS_STATUS), &logs, &errors));
     struct stat status;
     ck_assert_int_eq(fstat(logs.access_fd, &status), 0);
     ck_assert_uint_eq(status.st_mode & 0777U, 0640);
@@ -117,7 +118,8 @@ START_TEST(a_new_file_after_a_rotation_begins_with_the_header)
     char *access_path = path_of("access");
     char *rotated = path_of("access.1");
     struct config config = make_config(stderr_name, access_path);
-    ck_assert(logs_open(&config, ACCESS_DATE | ACCESS_STATUS, &logs, &errors));
+    ck_assert(
+        logs_open(&config, ACCESS_BIT(ACCESS_DATE) | ACCESS_BIT(ACCESS_STATUS), &logs, &errors));
     logs_write_header(&logs);
     logs_reopen(&logs, &errors); /* the same file: it has a header */
     ck_assert_uint_eq(count_of(access_path, "#Fields"), 1);
@@ -215,7 +217,7 @@ START_TEST(a_daily_log_goes_on_in_a_new_file_at_midnight_utc)
     struct config config = make_config(error_path, access_path);
     config.log.access_daily = true;
     clock_freeze(NEW_YEAR_MS - 1);
-    ck_assert(logs_open(&config, ACCESS_STATUS, &logs, &errors));
+    ck_assert(logs_open(&config, ACCESS_BIT(ACCESS_STATUS), &logs, &errors));
     ck_assert(!logs_rotate(&logs, &errors));
     ck_assert_int_eq(access(before, F_OK), 0);
     clock_freeze(NEW_YEAR_MS);
@@ -247,7 +249,7 @@ START_TEST(what_is_not_daily_is_not_rotated)
     char *access_path = path_of("access");
     struct config config = make_config(error_path, access_path);
     clock_freeze(NEW_YEAR_MS - 1);
-    ck_assert(logs_open(&config, ACCESS_STATUS, &logs, &errors));
+    ck_assert(logs_open(&config, ACCESS_BIT(ACCESS_STATUS), &logs, &errors));
     clock_freeze(NEW_YEAR_MS);
     ck_assert(!logs_rotate(&logs, &errors));
     logs_close(&logs);
@@ -265,7 +267,7 @@ START_TEST(only_the_format_of_iis_has_a_header)
     char *access_path = path_of("access");
     struct config config = make_config(error_path, access_path);
     config.log.access_format = ACCESS_FORMAT_JSON;
-    ck_assert(logs_open(&config, ACCESS_STATUS, &logs, &errors));
+    ck_assert(logs_open(&config, ACCESS_BIT(ACCESS_STATUS), &logs, &errors));
     logs_write_header(&logs);
     ck_assert_uint_eq(count_of(access_path, "#"), 0);
     logs_close(&logs);

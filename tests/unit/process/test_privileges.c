@@ -63,7 +63,7 @@ START_TEST(without_a_name_some_unprivileged_user_is_found)
     struct privileges privileges;
     struct error_list errors = {0};
     struct config_value user = {0};
-    log_configure(STDERR_FILENO, LOG_LEVEL_ERROR, false);
+    log_configure(STDERR_FILENO, LOG_LEVEL_ERROR, false, false);
     ck_assert(privileges_lookup(&user, true, &privileges, &errors));
     ck_assert(privileges.is_dropping && privileges.uid != 0);
     privileges_clear(&privileges);

@@ -3,7 +3,7 @@
  * SPDX-License-Identifier: MIT */
 #include <jansson.h>
 
-#include "observe/json_text.h"
+#include "base/json_text.h"
 #include "unit/unit.h"
 
 START_TEST(makes_one_safe_line_of_any_bytes)

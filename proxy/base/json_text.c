@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "observe/json_text.h"
+#include "base/json_text.h"
 
 #include "base/unicode.h"
 

@@ -1,8 +1,8 @@
 /* json_text.h - strings of JSON (RFC 8259 section 7) from bytes nobody vouches for.
  *
  * SPDX-License-Identifier: MIT */
-#ifndef PROXY_OBSERVE_JSON_TEXT_H
-#define PROXY_OBSERVE_JSON_TEXT_H
+#ifndef PROXY_BASE_JSON_TEXT_H
+#define PROXY_BASE_JSON_TEXT_H
 
 #include "base/str.h"
 #include "base/text.h"
