@@ -160,9 +160,10 @@ struct http2_server *http2_server_new(const struct http2_server_ops *ops, void *
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, limits->stream_window},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)list_bytes},
-        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
+        {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
     };
+    size_t settings_count = sizeof settings / sizeof settings[0] - !limits->websocket;
     server->ops = ops;
     server->conn.role = (struct http2_role){
         .body = ops->body,
@@ -186,8 +187,7 @@ struct http2_server *http2_server_new(const struct http2_server_ops *ops, void *
         .header_bytes = limits->header_bytes,
         .header_count = limits->header_count,
     };
-    http2_conn_init(&server->conn, settings, sizeof settings / sizeof settings[0],
-                    limits->connection_window);
+    http2_conn_init(&server->conn, settings, settings_count, limits->connection_window);
     return server;
 }
 

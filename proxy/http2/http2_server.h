@@ -47,6 +47,8 @@ struct http2_server_limits {
     uint32_t stream_window; /* bytes of a request body that may wait here at first, 65535 at least;
                              * more, up to 1 MiB, where all that comes is taken at once */
     uint32_t connection_window; /* the same for all streams together, 65535 at least */
+    bool websocket; /* clients are told that they may send an extended CONNECT (RFC 8441); one that
+                     * comes untold is handed over as well */
 };
 /* What suits most: 100 streams, 64 KiB of body each at first and 1 MiB together. */
 #define HTTP2_STREAMS           100

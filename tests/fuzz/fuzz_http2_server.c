@@ -25,6 +25,7 @@ static const struct http2_server_limits LIMITS = {
     .streams = STREAMS,
     .stream_window = WINDOW,
     .connection_window = WINDOW,
+    .websocket = true,
 };
 
 struct stream_state;

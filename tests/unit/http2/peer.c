@@ -12,6 +12,7 @@ const struct http2_server_limits PEER_LIMITS = {
     .streams = 8,
     .stream_window = 65535,
     .connection_window = 65535,
+    .websocket = true,
 };
 const struct str PEER_PREFACE = STR_INIT("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 

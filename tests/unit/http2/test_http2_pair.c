@@ -275,6 +275,7 @@ START_TEST(long_bodies_arrive_whole)
         .streams = 7,
         .stream_window = 65535,
         .connection_window = 200000,
+        .websocket = true,
     };
     static const struct http2_client_limits CLIENT_LIMITS = {
         .header_bytes = 1000,
