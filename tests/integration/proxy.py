@@ -3,10 +3,13 @@
 SPDX-License-Identifier: MIT
 """
 
+import atexit
+import functools
 import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -38,6 +41,15 @@ if WITHOUT == ["all"]:
 assert set(WITHOUT) <= set(LEVERS), f"MTLS_PROXY_WITHOUT: {WITHOUT}; there are {list(LEVERS)}"
 DEFAULT_FIELDS = ("date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip "
                   "cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken")
+
+
+@functools.cache
+def binary_for_all():
+    """The program where any user may run it: the tree may lie in a folder of its owner's alone."""
+    folder = tempfile.mkdtemp(prefix="mtls-proxy-bin-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.chmod(folder, 0o755)
+    return shutil.copy(BINARY, folder)
 
 
 def site(basics, **changes):

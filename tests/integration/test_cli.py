@@ -16,7 +16,7 @@ import pytest
 
 import tlsclient
 from events import DEADLINE, Lines
-from proxy import BINARY, Proxy, configuration, run, site
+from proxy import BINARY, Proxy, binary_for_all, configuration, run, site
 
 COMMANDS = ["run", "check", "explain", "init", "pki", "echo", "version"]
 
@@ -237,7 +237,7 @@ def test_check_says_that_this_user_may_not_read_the_key(basics):
                 "server_certificate": {"chain": "server.pem", "key": "server.key"}}]}, out)
         os.chmod(path, 0o644)
         nobody = pwd.getpwnam("nobody").pw_uid
-        done = subprocess.run([BINARY, "check", "-c", path], capture_output=True, text=True,
+        done = subprocess.run([binary_for_all(), "check", "-c", path], capture_output=True, text=True,
                               check=False, user=nobody, group=nobody, extra_groups=[], cwd="/")
     assert done.returncode == 1
     assert "server_certificate" in done.stderr and "cannot be read by this user" in done.stderr

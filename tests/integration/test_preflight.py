@@ -13,7 +13,7 @@ import tempfile
 
 import pytest
 
-from proxy import BINARY, configuration, free_port, switch_off
+from proxy import BINARY, binary_for_all, configuration, free_port, switch_off
 
 NOBODY = pwd.getpwnam("nobody").pw_uid
 IS_ROOT = os.geteuid() == 0
@@ -42,7 +42,8 @@ def command(verb, folder, config, uid=None):
         json.dump(switch_off(config), out, indent=1)
     before = sorted(os.listdir(folder))
     who = {"user": uid, "group": uid, "extra_groups": []} if uid is not None and IS_ROOT else {}
-    done = subprocess.run([BINARY, verb, "-c", path], capture_output=True, text=True, timeout=60,
+    program = binary_for_all() if who else BINARY
+    done = subprocess.run([program, verb, "-c", path], capture_output=True, text=True, timeout=60,
                           check=False, cwd="/", **who)
     assert sorted(os.listdir(folder)) == before, "something was made"
     return done
