@@ -99,6 +99,8 @@ static void arm(struct client *client)
     uint64_t in_ms = timeouts->body;
     if (is_reading_head && timeouts->header < in_ms)
         in_ms = timeouts->header;
+    if (timeouts->tunnel < in_ms)
+        in_ms = timeouts->tunnel;
     if (http2->is_lingering && timeouts->linger < in_ms)
         in_ms = timeouts->linger;
     deadline_set(&client->deadline, in_ms);
@@ -191,6 +193,8 @@ static uint64_t due_at(struct client_stream *s, const struct config_timeouts *ti
     uint64_t limit_ms = timeouts->body;
     if (s->answered_at_ms != 0)
         return lingers_until(s, timeouts);
+    if (x->is_tunnel)
+        return s->body_at_ms + timeouts->tunnel;
     uint64_t blocked_ms = s->stream == NULL ? 0 : http2_stream_blocked_since(s->stream);
     if (blocked_ms != 0)
         return blocked_ms + limit_ms;
@@ -273,6 +277,7 @@ void client_http2_begin(struct client *client)
         .streams = HTTP2_STREAMS,
         .stream_window = HTTP2_STREAM_WINDOW,
         .connection_window = HTTP2_CONNECTION_WINDOW,
+        .websocket = true,
     };
     client->http2 = http2;
     http2->server = http2_server_new(&client_stream_server_ops, client, &http2->limits,

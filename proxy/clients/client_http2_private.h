@@ -26,6 +26,7 @@ struct client_stream { /* in its exchange's arena */
     struct str pending; /* of a buffered body: drawn and not taken */
     struct str page;    /* what is left of an answer of our own */
     bool ends_with_page;
+    bool has_ended;              /* the client sends no more */
     bool can_write;              /* the stream takes more after it did not */
     uint64_t body_at_ms;         /* when the last of the request's body came */
     uint64_t answered_at_ms;     /* the answer was sent, the request is not complete; 0: not so */

@@ -7,6 +7,7 @@
 #include "exchange/exchange.h"
 #include "exchange/exchange_begin.h"
 #include "explain/refusal_log.h"
+#include "http/tunnel_upgrade.h"
 
 /* ---- streams of a turn -------------------------------------------------------------------- */
 
@@ -107,6 +108,8 @@ static size_t op_send_body(struct exchange *x, struct str data)
         return data.len;
     }
     size_t taken = http2_stream_send_body(s->stream, data);
+    if (x->is_tunnel && taken > 0)
+        s->body_at_ms = clock_monotonic_ms();
     x->response_blocked = taken < data.len;
     return taken;
 }
@@ -197,7 +200,12 @@ static void on_request(void *owner, struct http2_stream *stream, struct arena *a
                        const struct http_request *request)
 {
     struct client_stream *s = stream_new(owner, stream, arena);
-    exchange_begin(end_of(s), arena, request, &s->exchange);
+    struct http_request upgrade = *request;
+    s->has_ended = request->body.kind == HTTP_BODY_NONE;
+    if (request->protocol.len > 0 && !tunnel_upgrade_from_connect(&upgrade, arena))
+        exchange_begin_refused(end_of(s), arena, request, OUTCOME_INTERNAL, NULL, &s->exchange);
+    else
+        exchange_begin(end_of(s), arena, &upgrade, &s->exchange);
     client_stream_make_due(s);
 }
 
@@ -219,6 +227,10 @@ static size_t on_body(void *owner, struct http2_stream *stream, struct str data)
     (void)owner;
     struct client_stream *s = http2_stream_user(stream);
     s->body_at_ms = clock_monotonic_ms();
+    /* Of a tunnel that is not open yet: the backend must not see it before its 101. */
+    if (s->exchange->request.protocol.len > 0 && !s->exchange->is_tunnel &&
+        !s->exchange->discard_body)
+        return 0;
     size_t taken = offer(s->exchange, data);
     /* Who takes nothing now says so when it can: asking again would go on for ever. */
     if (taken > 0)
@@ -232,6 +244,7 @@ static void on_end(void *owner, struct http2_stream *stream, const struct http_f
     (void)trailers;
     struct client_stream *s = http2_stream_user(stream);
     client_stream_make_due(s);
+    s->has_ended = true;
     if (!s->exchange->request_ended)
         exchange_request_end(s->exchange);
 }
@@ -331,6 +344,8 @@ static void run_stream(struct client_stream *s)
         http2_stream_accept_body(s->stream);
     if (s->is_finished)
         return;
+    if (x->is_tunnel && s->has_ended && !x->request_ended)
+        exchange_request_end(x);
     if (x->upstream_needs_flush && x->upstream_ops != NULL) {
         x->upstream_needs_flush = false;
         x->upstream_ops->flush(x);

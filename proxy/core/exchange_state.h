@@ -140,7 +140,8 @@ struct exchange {
     bool *upstream_tried;         /* by server of the group; NULL: none failed */
     struct upstream_pause *pause; /* its wait for a server that is away; NULL: never waited */
     const struct snapshot_server *headers_for; /* whom upstream_fields were made for */
-    bool is_stripped;                          /* rewrite.strip_prefix was taken off */
+    bool is_tunnel;   /* of HTTP/2: bodies without an end both ways, RFC 8441 */
+    bool is_stripped; /* rewrite.strip_prefix was taken off */
     bool request_has_body;
     bool request_ended;          /* the client's body is complete */
     bool request_is_read;        /* all of the body was taken before it goes upstream, from: */

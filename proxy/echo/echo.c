@@ -180,6 +180,11 @@ static const struct upstream_ops ECHO_OPS = {
 
 void echo_start(struct exchange *x)
 {
+    /* A page would say that the tunnel is open. */
+    if (x->request.protocol.len > 0) {
+        exchange_refuse(x, OUTCOME_NOT_IMPLEMENTED);
+        return;
+    }
     struct echo *echo = arena_calloc(&x->arena, 1, sizeof *echo);
     echo->digest = EVP_MD_CTX_new();
     (void)EVP_DigestInit_ex(echo->digest, EVP_sha256(), NULL);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <openssl/evp.h>
+#include <openssl/rand.h>
 
 /* RFC 6455 section 1.3: what proves that the server means WebSocket. */
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -56,6 +57,24 @@ struct str tunnel_upgrade_key(const struct http_request *request)
         return none;
     struct str key = only_value(fields, STR("Sec-WebSocket-Key"));
     return is_key(key) ? key : none;
+}
+
+bool tunnel_upgrade_from_connect(struct http_request *request, struct arena *arena)
+{
+    unsigned char nonce[16];
+    char *key = arena_alloc(arena, KEY_LEN + 1);
+    if (RAND_bytes(nonce, sizeof nonce) != 1)
+        return false;
+    (void)EVP_EncodeBlock((unsigned char *)key, nonce, sizeof nonce);
+    (void)http_fields_remove(&request->fields, STR("Sec-WebSocket-Key"));
+    http_fields_add(&request->fields, arena, STR("Connection"), STR("Upgrade"));
+    http_fields_add(&request->fields, arena, STR("Upgrade"), TUNNEL_PROTOCOL);
+    http_fields_add(&request->fields, arena, STR("Sec-WebSocket-Key"), str_make(key, KEY_LEN));
+    request->method = STR("GET");
+    request->method_id = HTTP_GET;
+    request->body = (struct http_body_framing){.kind = HTTP_BODY_NONE};
+    request->expect_continue = false;
+    return true;
 }
 
 void tunnel_upgrade_accept(struct str key, char ret_accept[TUNNEL_ACCEPT_SIZE])

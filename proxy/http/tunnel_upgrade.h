@@ -7,6 +7,10 @@
 #ifndef PROXY_HTTP_TUNNEL_UPGRADE_H
 #define PROXY_HTTP_TUNNEL_UPGRADE_H
 
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
 #include "base/str.h"
 #include "http/message.h"
 
@@ -22,5 +26,10 @@ struct str tunnel_upgrade_key(const struct http_request *request);
 void tunnel_upgrade_accept(struct str key, char ret_accept[TUNNEL_ACCEPT_SIZE]);
 /* NULL when this 101 answers the request with that key, else what is wrong with it; static. */
 const char *tunnel_upgrade_problem(const struct http_response *response, struct str key);
+
+/* RFC 8441 section 5: the opening handshake that an extended CONNECT for WebSocket stands for, with
+ * a key of our own. *request is changed; what is added lies in the arena. False: no random bytes.
+ */
+MUST_USE bool tunnel_upgrade_from_connect(struct http_request *request, struct arena *arena);
 
 #endif

@@ -46,6 +46,7 @@ struct http2_stream {
     bool has_head;           /* their final one has come */
 
     struct http_body_framing body; /* theirs */
+    bool is_tunnel;                /* of an extended CONNECT: no body that has a limit */
     uint64_t body_bytes;
     uint32_t window;         /* of it, how much may wait here */
     struct http2_queue kept; /* of it, not taken by the owner */

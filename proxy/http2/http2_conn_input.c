@@ -104,7 +104,7 @@ void http2_stream_offer_kept(struct http2_stream *stream)
 static bool is_too_large(const struct http2_stream *stream)
 {
     uint64_t most = stream->conn->body_bytes_max;
-    return most > 0 && stream->body_bytes > most;
+    return most > 0 && stream->body_bytes > most && !stream->is_tunnel;
 }
 
 static const char *body_problem(const struct http2_stream *stream)

@@ -46,6 +46,7 @@ static void hand_over(struct http2_stream *stream, const struct http_request *re
     arena_init(&stream->own, server->conn.pool);
     stream->has_head = true;
     stream->body = request->body;
+    stream->is_tunnel = request->protocol.len > 0;
     http2_stream_own(stream);
     if (is_valid) {
         http2_budget_began_request(&server->conn.budget);

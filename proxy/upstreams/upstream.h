@@ -112,6 +112,7 @@ struct upstream_conn {
     bool request_is_chunked;
     bool must_close; /* not reusable after this response */
     bool saw_bytes;  /* of the current response */
+    bool is_told;    /* of a tunnel: that the client sends no more */
 };
 
 void upstream_group_init(struct upstream_group *group, struct engine *engine,

@@ -193,13 +193,36 @@ static void bind_if_login(struct upstream_conn *conn, const struct http_response
         upstream_conn_bind(conn, x->connection);
 }
 
+/* RFC 8441 section 5: over HTTP/2 a tunnel is a stream that was answered with 200, and its bytes
+ * are bodies without an end. What was agreed on with the server is no business of the client's. */
+static void become_bodies(struct upstream_conn *conn, const struct http_response *response)
+{
+    struct exchange *x = conn->exchange;
+    conn->response = *response;
+    conn->response.status = 200;
+    conn->response.body = (struct http_body_framing){.kind = HTTP_BODY_UNTIL_CLOSE};
+    (void)http_fields_remove(&conn->response.fields, STR("Sec-WebSocket-Accept"));
+    upstream_health_succeeded(conn->server);
+    conn->head_received = true;
+    conn->must_close = true;
+    conn->request_done = false;
+    http1_body_init(&conn->body, conn->response.body, 0);
+    x->is_tunnel = true;
+    x->request_has_body = true;
+    x->request_ended = false;
+    exchange_response_head(x, &conn->response);
+    exchange_upstream_ready(x);
+}
+
 /* RFC 9110 section 15.2.2: 101 answers an Upgrade, and only that one. */
 static void change_protocol(struct upstream_conn *conn, const struct http_response *response)
 {
     struct str key = conn->exchange->upgrade_key;
     const char *problem = key.len == 0 ? "101 without an Upgrade in the request"
                                        : tunnel_upgrade_problem(response, key);
-    if (problem == NULL)
+    if (problem == NULL && conn->exchange->client_ops->start_tunnel == NULL)
+        become_bodies(conn, response);
+    else if (problem == NULL)
         tunnel_begin(conn, response);
     else
         fail(conn, OUTCOME_UPSTREAM_INVALID, problem);
@@ -252,6 +275,11 @@ static void take_head(struct upstream_conn *conn)
     if (!is_final(conn, response)) {
         if (conn->state == UPSTREAM_BUSY)
             conn->must_run = true;
+        return;
+    }
+    if (x->request.protocol.len > 0 && response->status < 300) {
+        /* To a client that sent CONNECT this would say that the tunnel is open. */
+        fail(conn, OUTCOME_UPSTREAM_INVALID, "success without 101 for a WebSocket");
         return;
     }
     bind_if_login(conn, response);
@@ -343,6 +371,16 @@ static void flush(struct upstream_conn *conn)
     }
 }
 
+/* The end of the client's half of a tunnel is passed on behind its last byte. */
+static void pass_end(struct upstream_conn *conn)
+{
+    if (conn->exchange->is_tunnel && conn->request_done && !conn->is_told &&
+        !stream_has_output(&conn->stream)) {
+        conn->is_told = true;
+        (void)transport_shutdown(&conn->stream.transport);
+    }
+}
+
 static bool is_busy_with(const struct upstream_conn *conn, const struct exchange *x)
 {
     return conn->state == UPSTREAM_BUSY && conn->exchange == x;
@@ -351,6 +389,8 @@ static bool is_busy_with(const struct upstream_conn *conn, const struct exchange
 static void run_once(struct upstream_conn *conn, struct exchange *x)
 {
     flush(conn);
+    if (is_busy_with(conn, x))
+        pass_end(conn);
     if (is_busy_with(conn, x) && !conn->head_received)
         take_head(conn);
     if (is_busy_with(conn, x) && conn->head_received)

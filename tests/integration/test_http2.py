@@ -456,12 +456,3 @@ def test_node(proxy, files):
     done = subprocess.run(["node", "-e", NODE, "-", f"https://127.0.0.1:{port}", files / "cert.pem",
                            files / "key.pem"], capture_output=True, text=True, timeout=DEADLINE, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-
-
-def test_websocket_is_not_offered(by_hand):
-    """RFC 8441 section 3: a browser then opens a connection of HTTP/1.1 for it."""
-    settings = by_hand.until(SETTINGS)[3]
-    assert 8 not in [struct.unpack(">H", settings[at:at + 2])[0] for at in range(0, len(settings), 6)]
-    by_hand.send(by_hand.headers(1, [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"),
-                                     (":authority", "server.test"), (":path", "/echo")]))
-    assert by_hand.status(1) == 405

@@ -120,6 +120,30 @@ START_TEST(believes_a_101_only_with_everything_it_needs)
 }
 END_TEST
 
+/* RFC 8441 section 5 */
+START_TEST(a_connect_becomes_an_opening_handshake_with_a_new_key)
+{
+    struct http_request request = {.method = STR("CONNECT"),
+                                   .method_id = HTTP_CONNECT,
+                                   .minor = 1,
+                                   .protocol = STR("websocket"),
+                                   .body = {.kind = HTTP_BODY_CHUNKED}};
+    http_fields_add(&request.fields, &arena, STR("sec-websocket-key"), STR(KEY));
+    http_fields_add(&request.fields, &arena, STR("sec-websocket-version"), STR("13"));
+    struct http_request other = request;
+    other.fields = (struct http_fields){0};
+    ck_assert(tunnel_upgrade_from_connect(&request, &arena));
+    ck_assert(tunnel_upgrade_from_connect(&other, &arena));
+    struct str key = tunnel_upgrade_key(&request);
+    ck_assert_uint_eq(key.len, 24);
+    ck_assert(!str_equal(key, STR(KEY)));
+    ck_assert(!str_equal(key, tunnel_upgrade_key(&other)));
+    ck_assert(str_equal(request.method, STR("GET")));
+    ck_assert(str_equal(http_fields_find(&request.fields, STR("Sec-WebSocket-Version"))->value,
+                        STR("13")));
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("tunnel_upgrade");
@@ -127,6 +151,7 @@ Suite *unit_suite(void)
     tcase_add_checked_fixture(tcase, setup, teardown);
     tcase_add_test(tcase, takes_the_handshakes_of_the_rfc_and_of_browsers);
     tcase_add_test(tcase, takes_nothing_else);
+    tcase_add_test(tcase, a_connect_becomes_an_opening_handshake_with_a_new_key);
     tcase_add_test(tcase, computes_the_accept_of_the_rfc);
     tcase_add_test(tcase, believes_a_101_only_with_everything_it_needs);
     suite_add_tcase(suite, tcase);
