@@ -437,7 +437,7 @@ def test_h2load(proxy):
 
 NODE = """
 const http2 = require("http2"), fs = require("fs");
-const session = http2.connect(process.argv[2], {rejectUnauthorized: false,
+const session = http2.connect(process.argv[2], {rejectUnauthorized: false, servername: "server.test",
     cert: fs.readFileSync(process.argv[3]), key: fs.readFileSync(process.argv[4])});
 let left = 50;
 for (let n = 0; n < 50; n++) {
