@@ -120,11 +120,6 @@ struct exchange {
     const char *mapping;                 /* by which; or NULL: none matched */
     struct identity forwarded;           /* the certificate a trusted proxy handed on */
     const char *password;                /* for forward.authorization: basic; or NULL */
-    bool is_forwarded;                   /* `forwarded` counts, whatever the connection presented */
-    bool shows_certificate; /* false under ignore, and when it failed: the backend sees none */
-    enum outcome failed; /* under pass: why the certificate does not count; OUTCOME_OK: it does */
-    bool awaits_certificate; /* nothing is decided before the client was asked for one */
-    bool is_question_sent;
     struct read_ahead read_ahead;
     struct str upgrade_key; /* Sec-WebSocket-Key of a request to change; empty: it stays HTTP */
     struct tunnel *tunnel;  /* after the 101, else NULL */
@@ -134,27 +129,40 @@ struct exchange {
     struct http_fields upstream_fields;
     struct str upstream_path; /* canonical, after rewrite */
     struct str upstream_target;
-    unsigned attempts;            /* connections that it was given */
-    unsigned upstream_retries;    /* those that went to another server after a failure */
-    unsigned interim_responses;   /* of the upstream, passed on or not */
     bool *upstream_tried;         /* by server of the group; NULL: none failed */
     struct upstream_pause *pause; /* its wait for a server that is away; NULL: never waited */
     const struct snapshot_server *headers_for; /* whom upstream_fields were made for */
-    bool is_tunnel;   /* of HTTP/2: bodies without an end both ways, RFC 8441 */
-    bool is_stripped; /* rewrite.strip_prefix was taken off */
-    bool request_has_body;
-    bool request_ended;          /* the client's body is complete */
-    bool request_is_read;        /* all of the body was taken before it goes upstream, from: */
-    struct body_store *buffered; /* NULL: nothing is kept */
-    bool continue_sent;          /* the client was told to send its body */
-    bool upstream_is_ready;      /* takes request body */
-    bool upstream_needs_flush;   /* something is queued there */
+    struct body_store *buffered; /* a body that was read whole; NULL: nothing is kept */
     uint64_t request_body_sent;  /* bytes of it that went upstream */
 
     struct http_response response; /* as the client gets it */
-    bool is_chunked;               /* the response towards the client */
-    bool request_blocked;          /* the upstream side took less than was offered */
-    bool response_blocked;         /* the client side took less than was offered */
+    const char
+        *detail; /* static: what was wrong, where the outcome alone says too little; or NULL */
+    uint64_t started_ms;
+    uint64_t upstream_began_ms; /* it was handed to the upstream; 0: not yet */
+    uint64_t upstream_ended_ms; /* its answer was complete, or nothing more was to come */
+    int64_t started_wall_s;
+    enum outcome failed; /* under pass: why the certificate does not count; OUTCOME_OK: it does */
+    unsigned attempts;   /* connections that it was given */
+    unsigned upstream_retries;  /* those that went to another server after a failure */
+    unsigned interim_responses; /* of the upstream, passed on or not */
+    enum outcome outcome;
+    unsigned upstream_status; /* of its answer; 0: none */
+    bool is_forwarded;        /* `forwarded` counts, whatever the connection presented */
+    bool shows_certificate;   /* false under ignore, and when it failed: the backend sees none */
+    bool awaits_certificate;  /* nothing is decided before the client was asked for one */
+    bool is_question_sent;
+    bool is_tunnel;   /* of HTTP/2: bodies without an end both ways, RFC 8441 */
+    bool is_stripped; /* rewrite.strip_prefix was taken off */
+    bool request_has_body;
+    bool request_ended;        /* the client's body is complete */
+    bool request_is_read;      /* all of the body was taken before it goes upstream */
+    bool continue_sent;        /* the client was told to send its body */
+    bool upstream_is_ready;    /* takes request body */
+    bool upstream_needs_flush; /* something is queued there */
+    bool is_chunked;           /* the response towards the client */
+    bool request_blocked;      /* the upstream side took less than was offered */
+    bool response_blocked;     /* the client side took less than was offered */
     bool response_started;
     bool response_ended; /* all of it was handed to the client side */
     bool discard_body;   /* refused: what is left of the request is read and dropped */
@@ -163,14 +171,6 @@ struct exchange {
     bool must_close;     /* the connection cannot be used after this exchange */
     bool is_aborted;     /* the response broke off */
     bool is_finished;    /* logged; only the memory is left */
-    enum outcome outcome;
-    const char
-        *detail; /* static: what was wrong, where the outcome alone says too little; or NULL */
-    uint64_t started_ms;
-    uint64_t upstream_began_ms; /* it was handed to the upstream; 0: not yet */
-    uint64_t upstream_ended_ms; /* its answer was complete, or nothing more was to come */
-    unsigned upstream_status;   /* of that answer; 0: none */
-    int64_t started_wall_s;
     char id[ENGINE_REQUEST_ID_SIZE];
 };
 
