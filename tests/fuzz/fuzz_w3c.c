@@ -7,8 +7,11 @@
 #include "fuzz/fuzz.h"
 #include "observe/access_log.h"
 
-#define ALL_FIELDS (ACCESS_HOST * 4 - 1)
-#define COLUMNS    22
+#define ALL_FIELDS (ACCESS_BIT(ACCESS_UPSTREAM_TIME) * 2 - 1)
+#define COLUMNS    (ACCESS_UPSTREAM_TIME + 1)
+/* As the writer does it: shorter and shorter, until the line fits PIPE_BUF. */
+#define CUT_TEXT  200
+#define CUT_LEAST 10
 
 static void check_line(struct str line, bool crlf)
 {
@@ -30,7 +33,7 @@ static void check_line(struct str line, bool crlf)
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct str rest = str_make((const char *)bytes, size);
-    struct str texts[12] = {0};
+    struct str texts[17] = {0};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (!str_split(&rest, '\0', &texts[i]))
             break;
@@ -49,6 +52,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         .cookie = texts[9],
         .referer = texts[10],
         .host = texts[11],
+        .cert_subject = texts[12],
+        .cert_issuer = texts[13],
+        .cert_serial = texts[14],
+        .mapping = texts[15],
+        .upstream = texts[16],
         .status = 200,
         .bytes_sent = UINT64_MAX,
     };
@@ -57,9 +65,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         text_reset(&line);
         access_log_line(ALL_FIELDS, crlf != 0, &record, &line);
         check_line(text_str(&line), crlf != 0);
-        text_reset(&line);
-        access_log_line_cut(ALL_FIELDS, crlf != 0, &record, 300, &line);
-        check_line(text_str(&line), crlf != 0);
+        size_t max = CUT_TEXT;
+        do {
+            text_reset(&line);
+            access_log_line_cut(ALL_FIELDS, crlf != 0, &record, max, &line);
+            check_line(text_str(&line), crlf != 0);
+            max /= 3;
+        } while (line.len > 4096 && max >= CUT_LEAST);
         FUZZ_CHECK(line.len <= 4096);
     }
     text_clear(&line);
