@@ -238,7 +238,7 @@ def test_one_that_is_idle_ends(basics, recorder, start):
 
 
 def test_one_outlives_the_deadline_of_bodies(basics, recorder, start):
-    proxy = start(site(basics, upstream=recorder.url), timeouts={"body": "200ms", "response": "200ms"})
+    proxy = start(site(basics, upstream=recorder.url), timeouts={"body": "200ms"})
     with Frames(proxy, basics.alice) as client, Client(proxy, basics.alice) as other:
         begin(client, 1)
         assert client.status(1) == 200
