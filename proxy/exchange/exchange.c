@@ -164,11 +164,12 @@ static struct str field_value(const struct exchange *x, struct str name)
 #define WIN32_NETNAME_DELETED 64
 #define WIN32_ACCESS_DENIED   5
 
-/* What the client showed, where the place looks at it at all. */
+/* What was judged: one that failed and was let pass as well, though the backend sees none. */
 static void add_certificate(struct exchange *x, struct access_record *record)
 {
     struct identity *identity = exchange_identity(x);
-    if (!x->shows_certificate || !identity_has_certificate(identity))
+    bool was_judged = x->shows_certificate || x->failed != OUTCOME_OK;
+    if (!was_judged || !identity_has_certificate(identity))
         return;
     const struct identity_words *words = identity_words(identity);
     record->cert_subject = str_of(words->subject);
@@ -250,7 +251,8 @@ static void write_access_log(struct exchange *x, bool client_is_gone)
         .mapping = str_of(x->mapping),
     };
     uint64_t columns = access_log_columns(x->engine->access_log);
-    add_tls(x, &record);
+    if ((columns & ACCESS_TLS_BITS) != 0)
+        add_tls(x, &record);
     add_upstream(x, now_ms, &record);
     if ((columns & ACCESS_CERT_BITS) != 0)
         add_certificate(x, &record);

@@ -59,7 +59,10 @@ enum access_field {
     ACCESS_UPSTREAM_TIME,
 };
 #define ACCESS_BIT(field) (UINT64_C(1) << (field))
-/* Those that say something of the client's certificate. */
+/* Those that say something of the connection's TLS, and of the client's certificate. */
+#define ACCESS_TLS_BITS                                               \
+    (ACCESS_BIT(ACCESS_TLS_VERSION) | ACCESS_BIT(ACCESS_TLS_CIPHER) | \
+     ACCESS_BIT(ACCESS_TLS_RESUMED))
 #define ACCESS_CERT_BITS                                                \
     (ACCESS_BIT(ACCESS_CERT_SUBJECT) | ACCESS_BIT(ACCESS_CERT_ISSUER) | \
      ACCESS_BIT(ACCESS_CERT_SERIAL) | ACCESS_BIT(ACCESS_CERT_SHA1) |    \

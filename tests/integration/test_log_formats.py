@@ -344,6 +344,13 @@ def test_a_refused_certificate_is_told_and_no_upstream(audited, basics):
     assert [line[key] for key in ("x-mapping", "x-upstream", "x-upstream-status", "x-upstream-time")] == ["-"] * 4
 
 
+def test_a_certificate_that_failed_and_was_let_pass_is_told(start, basics):
+    proxy = start(site(basics, client_certificate="pass"), log=access(fields=AUDIT))
+    tlsclient.fetch(proxy, "/let-pass", identity=basics.outsider)
+    line = proxy.access("/let-pass")
+    assert (line["sc-status"], line["x-client-subject"]) == ("200", "O=Elsewhere,CN=mallory")
+
+
 def test_nothing_of_a_certificate_where_none_counts(audited, basics):
     proxy, _ = audited
     for path, identity in (("/open/none", None), ("/open/alice", basics.alice), ("/none", None)):
