@@ -59,7 +59,7 @@ T    ?=
 V    ?= @
 
 .PHONY: all debug asan unit build-tests fuzz-replay fuzz integration check lint format format-check \
-        clean help deps install valgrind coverage bench
+        clean help deps valgrind coverage bench
 all: $(BIN)
 
 $(BIN): $(BUILD)/obj/proxy/main.o $(LIB)
@@ -87,5 +87,5 @@ build-tests: $(UNIT)
 unit: $(UNIT)
 	@scripts/run-unit $(BUILD) $(T)
 
--include tests/unit/unit.mk tests/bench/bench.mk tests/fuzz/fuzz.mk scripts/check.mk
+-include tests/unit/unit.mk tests/bench/bench.mk tests/fuzz/fuzz.mk deploy/install.mk scripts/check.mk
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -5,7 +5,6 @@
 # SPDX-License-Identifier: MIT
 
 PYTHON ?= /usr/bin/python3
-PREFIX ?= /usr/local
 CLANG_TIDY ?= $(firstword $(shell command -v clang-tidy-14 clang-tidy) clang-tidy)
 TIDY_CFLAGS := -std=c17 $(filter-out -MMD -MP,$(CPPFLAGS)) -Wall -Wextra
 PROJECT_HEADERS := $(wildcard config/*.h proxy/*/*.h)
@@ -90,15 +89,6 @@ coverage:
 deps:
 	@scripts/deps
 
-install: $(BIN)
-	install -D -m 0755 $(BIN) $(DESTDIR)$(PREFIX)/sbin/mtls-proxy
-	install -D -m 0644 LICENSE $(DESTDIR)$(PREFIX)/share/doc/mtls-proxy/LICENSE
-	$(if $(wildcard proxy.yaml.example),install -D -m 0644 proxy.yaml.example \
-	    $(DESTDIR)$(PREFIX)/share/doc/mtls-proxy/proxy.yaml.example)
-	$(if $(wildcard README.md),install -D -m 0644 README.md $(DESTDIR)$(PREFIX)/share/doc/mtls-proxy/README.md)
-	$(if $(wildcard deploy/mtls-proxy.service),install -D -m 0644 deploy/mtls-proxy.service \
-	    $(DESTDIR)/lib/systemd/system/mtls-proxy.service)
-
 clean:
 	rm -rf build/release build/debug build/asan build/coverage build/clang build/lint build/logs
 
@@ -117,7 +107,7 @@ help:
 	@echo 'make format[-check]        clang-format'
 	@echo 'make check                 format-check, lint, unit, fuzz-replay, integration'
 	@echo 'make deps                  install the Debian packages that are missing'
-	@echo 'make install DESTDIR= PREFIX=/usr/local'
+	@echo 'make install DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc; make uninstall'
 	@echo 'make bench                 ratios against other proxies'
 	@echo 'make clean                 remove build products (build/peers stays)'
 	@echo 'VARIANT=release|debug|asan|coverage and CC=gcc|clang apply to every target; V= shows commands'
