@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "config/config_rows.h"
+#include "config/config_scalar.h"
 
 /* A row is a paragraph; the formatter would make it one line or ten. */
 /* clang-format off */
@@ -320,4 +321,50 @@ const char *config_schema_type(const struct config_key *key)
         [CONFIG_ITEMS] = "list",          [CONFIG_NAMED] = "mapping of names",
     };
     return names[key->type];
+}
+
+static void add_words(struct text *out, const struct config_key *key, const char *quote)
+{
+    const char *separator = "";
+    for (const struct config_word *word = key->words; word != NULL && word->text != NULL; word++) {
+        if (word->is_planned)
+            continue;
+        text_addf(out, "%s%s%s%s", separator, quote, word->text, quote);
+        separator = ", ";
+    }
+}
+
+static void add_range(struct text *out, const struct config_key *key,
+                      void (*add)(struct text *, uint64_t))
+{
+    text_addf(out, "%s, ", config_schema_type(key));
+    add(out, key->min);
+    text_add_cstr(out, " to ");
+    add(out, key->max);
+}
+
+static void add_number(struct text *out, uint64_t value)
+{
+    text_addf(out, "%llu", (unsigned long long)value);
+}
+
+void config_schema_add_type(struct text *out, const struct config_key *key, const char *quote)
+{
+    if (key->type == CONFIG_NUMBER)
+        add_range(out, key, add_number);
+    else if (key->type == CONFIG_SIZE)
+        add_range(out, key, config_scalar_add_size);
+    else if (key->type == CONFIG_DURATION)
+        add_range(out, key, config_scalar_add_duration);
+    else if (key->type != CONFIG_CHOICE)
+        text_add_cstr(out, config_schema_type(key));
+    if (key->words != NULL) {
+        if (key->type == CONFIG_FLAGS || key->type == CONFIG_WORDS)
+            text_add_cstr(out, ": ");
+        else if (key->type != CONFIG_CHOICE)
+            text_add_cstr(out, " or ");
+        add_words(out, key, quote);
+    }
+    if ((key->flags & CONFIG_NULLABLE) != 0)
+        text_addf(out, " or %snull%s", quote, quote);
 }

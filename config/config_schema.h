@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/text.h"
+
 enum config_type {
     CONFIG_BOOL,     /* bool */
     CONFIG_NUMBER,   /* unsigned of any width */
@@ -96,5 +98,7 @@ typedef void (*config_schema_fn)(const char *path, const struct config_key *key,
 void config_schema_walk(config_schema_fn call, void *context);
 /* The type in words, such as "duration" or "list of paths". */
 const char *config_schema_type(const struct config_key *key);
+/* What the key takes: type, range and words, these between `quote`s. */
+void config_schema_add_type(struct text *out, const struct config_key *key, const char *quote);
 
 #endif

@@ -9,6 +9,9 @@ SYSCONFDIR ?= /etc
 SBINDIR    ?= $(PREFIX)/sbin
 DATADIR    ?= $(PREFIX)/share
 DOCDIR     ?= $(DATADIR)/doc/mtls-proxy
+MANDIR     ?= $(DATADIR)/man
+BASHDIR    ?= $(DATADIR)/bash-completion/completions
+ZSHDIR     ?= $(DATADIR)/zsh/site-functions
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
@@ -25,6 +28,11 @@ INSTALLED := 0755:$(BIN):$(SBINDIR)/mtls-proxy \
              0644:deploy/systemd/sysusers.conf:$(SYSUSERSDIR)/mtls-proxy.conf \
              0644:$(DEPLOY)/systemd/tmpfiles.conf:$(TMPFILESDIR)/mtls-proxy.conf \
              0644:deploy/logrotate:$(SYSCONFDIR)/logrotate.d/mtls-proxy \
+             0644:$(DEPLOY)/man/mtls-proxy.8:$(MANDIR)/man8/mtls-proxy.8 \
+             0644:$(DEPLOY)/man/mtls-proxy.yaml.5:$(MANDIR)/man5/mtls-proxy.yaml.5 \
+             0644:$(DEPLOY)/mtls-proxy.schema.json:$(DATADIR)/mtls-proxy/mtls-proxy.schema.json \
+             0644:deploy/completions/mtls-proxy.bash:$(BASHDIR)/mtls-proxy \
+             0644:deploy/completions/_mtls-proxy:$(ZSHDIR)/_mtls-proxy \
              $(foreach file,$(DOC_FILES),0644:$(file):$(DOCDIR)/$(file))
 part = $(word $(1),$(subst :, ,$(2)))
 
@@ -37,6 +45,14 @@ $(DEPLOY)/%: deploy/%.in FORCE
 	sed -e "/^@$${drop}_253@/d" -e "s/^@$${keep}_253@//" \
 	    -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g' $< >$@
 
+# Of commands and keys the program itself is asked: what it says cannot be out of date.
+$(DEPLOY)/man/%: deploy/man/%.in deploy/man/make-page $(BIN)
+	@mkdir -p $(@D)
+	@deploy/man/make-page $(abspath $(BIN)) $< >$@.new && mv $@.new $@
+$(DEPLOY)/mtls-proxy.schema.json: $(BIN)
+	@mkdir -p $(@D)
+	@$(abspath $(BIN)) schema >$@.new && mv $@.new $@
+
 define install_one
 	$(V)install -D -m $(call part,1,$(1)) $(call part,2,$(1)) $(DESTDIR)$(call part,3,$(1))
 
@@ -48,6 +64,6 @@ install: $(foreach item,$(INSTALLED),$(call part,2,$(item)))
 # The configuration, the logs and the user stay: they are not ours to delete.
 uninstall:
 	$(V)rm -f $(foreach item,$(INSTALLED),$(DESTDIR)$(call part,3,$(item)))
-	$(V)for folder in $(DOCDIR)/docs $(DOCDIR)/tests $(DOCDIR); do \
+	$(V)for folder in $(DOCDIR)/docs $(DOCDIR)/tests $(DOCDIR) $(DATADIR)/mtls-proxy; do \
 	    [ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder; done
 	@echo "removed from $(DESTDIR)$(PREFIX); $(SYSCONFDIR)/mtls-proxy and the logs stay"

@@ -21,6 +21,7 @@ static const struct command {
     {"echo", cli_echo, "answer every request with what was received", NULL},
     {"init", cli_init, "make a throwaway PKI and a starter configuration", NULL},
     {"pki", cli_pki, "add certificates and revocation lists to what init made", NULL},
+    {"schema", cli_schema, "print every key of the configuration, for editors", NULL},
     {"version", cli_version, "print the version, libraries and build options", "-V"},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])

@@ -27,6 +27,8 @@ int cli_echo(int argc, char **argv);
 int cli_init(int argc, char **argv);
 /* Adds to what init made: certificates and revocation lists. */
 int cli_pki(int argc, char **argv);
+/* Prints every key of the configuration, as a JSON schema or as text. */
+int cli_schema(int argc, char **argv);
 /* Prints the version, the libraries and how the program was built. */
 int cli_version(int argc, char **argv);
 

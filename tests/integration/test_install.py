@@ -63,6 +63,11 @@ def test_what_a_system_needs_is_where_it_looks(install):
                    "usr/local/lib/sysusers.d/mtls-proxy.conf",
                    "usr/local/lib/tmpfiles.d/mtls-proxy.conf",
                    "etc/logrotate.d/mtls-proxy",
+                   "usr/local/share/man/man8/mtls-proxy.8",
+                   "usr/local/share/man/man5/mtls-proxy.yaml.5",
+                   "usr/local/share/mtls-proxy/mtls-proxy.schema.json",
+                   "usr/local/share/bash-completion/completions/mtls-proxy",
+                   "usr/local/share/zsh/site-functions/_mtls-proxy",
                    "usr/local/share/doc/mtls-proxy/README.md",
                    "usr/local/share/doc/mtls-proxy/docs/reference.md",
                    "usr/local/share/doc/mtls-proxy/proxy.yaml.example"):
@@ -134,6 +139,88 @@ def test_systemd_finds_no_fault_in_the_unit(install):
     done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", path],
                           capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def page(root, name):
+    """A manual page as a reader sees it, or None where nothing can show it."""
+    path = os.path.join(root, "usr/local/share/man", f"man{name[-1]}", name)
+    for tool in (["mandoc", "-T", "utf8", "-O", "width=300"], ["groff", "-man", "-Tutf8", "-P-c"]):
+        if shutil.which(tool[0]) is not None:
+            done = subprocess.run([*tool, path], capture_output=True, text=True, check=False,
+                                  env={**os.environ, "LC_ALL": "C.UTF-8"})
+            assert done.returncode == 0 and done.stderr == "", done.stderr
+            return re.sub(".\x08", "", done.stdout)
+    return None
+
+
+def commands():
+    shown = subprocess.run([BINARY, "--help"], capture_output=True, text=True, check=True).stdout
+    return re.findall(r"^  ([a-z]+) ", shown, re.MULTILINE)
+
+
+def help_of(command):
+    return subprocess.run([BINARY, command, "--help"], capture_output=True, text=True,
+                          check=True).stdout
+
+
+def test_the_manual_has_every_command_with_every_option(install):
+    text = page(install(), "mtls-proxy.8")
+    if text is None:
+        pytest.skip("neither mandoc nor groff is here")
+    found = commands()
+    assert {"run", "check", "schema", "version"} <= set(found)
+    for command in found:
+        for line in filter(None, map(str.strip, help_of(command).splitlines())):
+            assert line in text, f"{command}: {line}"
+
+
+def test_the_manual_has_every_key(install):
+    text = page(install(), "mtls-proxy.yaml.5")
+    if text is None:
+        pytest.skip("neither mandoc nor groff is here")
+    listed = subprocess.run([BINARY, "schema", "--format", "text"], capture_output=True, text=True,
+                            check=True).stdout
+    keys = re.findall(r"^(\S+)$", listed, re.MULTILINE)
+    assert len(keys) > 150
+    words = set(text.split())
+    assert [key for key in keys if key not in words] == []
+
+
+COMPLETE = """
+source "$1"; shift
+PATH=$(dirname "$1"):$PATH
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+_mtls_proxy && printf '%s\\n' "${COMPREPLY[@]}"
+"""
+
+
+def complete(root, *words):
+    script = os.path.join(root, "usr/local/share/bash-completion/completions/mtls-proxy")
+    done = subprocess.run(["bash", "--norc", "-c", COMPLETE, "bash", script, BINARY, *words],
+                          capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+def test_the_shell_completes_commands_options_and_values(install):
+    if shutil.which("bash") is None:
+        pytest.skip("no bash here")
+    root = install()
+    assert set(complete(root, "")) == {*commands(), "--help", "--version"}
+    assert complete(root, "expl") == ["explain"]
+    for command in commands():
+        wanted = set(re.findall(r"--[a-z][a-z-]*", help_of(command)))
+        assert set(complete(root, command, "--")) == wanted
+    assert complete(root, "explain", "--format", "j") == ["json"]
+    assert complete(root, "pki", "rev") == ["revoke"]
+
+
+def test_zsh_reads_the_completion(install):
+    if shutil.which("zsh") is None:
+        pytest.skip("no zsh here")
+    script = os.path.join(install(), "usr/local/share/zsh/site-functions/_mtls-proxy")
+    assert read(script).startswith("#compdef mtls-proxy\n")
+    done = subprocess.run(["zsh", "-f", "-n", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0 and done.stderr == "", done.stderr
 
 
 def test_uninstall_takes_away_what_install_put_there(install, tmp_path):

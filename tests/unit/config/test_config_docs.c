@@ -9,7 +9,6 @@
 
 #include "base/text.h"
 #include "config/config_load.h"
-#include "config/config_scalar.h"
 #include "config/config_schema.h"
 #include "unit/unit.h"
 
@@ -26,59 +25,13 @@ static struct text read_file(const char *path)
     return text;
 }
 
-static void add_words(struct text *out, const struct config_key *key)
-{
-    const char *separator = "";
-    for (const struct config_word *word = key->words; word != NULL && word->text != NULL; word++) {
-        if (word->is_planned)
-            continue;
-        text_addf(out, "%s`%s`", separator, word->text);
-        separator = ", ";
-    }
-}
-
-static void add_range(struct text *out, const struct config_key *key,
-                      void (*add)(struct text *, uint64_t))
-{
-    text_addf(out, "%s, ", config_schema_type(key));
-    add(out, key->min);
-    text_add_cstr(out, " to ");
-    add(out, key->max);
-}
-
-static void add_number(struct text *out, uint64_t value)
-{
-    text_addf(out, "%llu", (unsigned long long)value);
-}
-
-static void add_type(struct text *out, const struct config_key *key)
-{
-    if (key->type == CONFIG_NUMBER)
-        add_range(out, key, add_number);
-    else if (key->type == CONFIG_SIZE)
-        add_range(out, key, config_scalar_add_size);
-    else if (key->type == CONFIG_DURATION)
-        add_range(out, key, config_scalar_add_duration);
-    else if (key->type != CONFIG_CHOICE)
-        text_add_cstr(out, config_schema_type(key));
-    if (key->words != NULL) {
-        if (key->type == CONFIG_FLAGS || key->type == CONFIG_WORDS)
-            text_add_cstr(out, ": ");
-        else if (key->type != CONFIG_CHOICE)
-            text_add_cstr(out, " or ");
-        add_words(out, key);
-    }
-    if ((key->flags & CONFIG_NULLABLE) != 0)
-        text_add_cstr(out, " or `null`");
-}
-
 static void add_row(struct text *out, const char *path, const struct config_key *key)
 {
     static const char inherited[] = "sites[].locations[].";
     bool is_inherited = strncmp(path, inherited, strlen(inherited)) == 0 &&
                         strstr(path + strlen(inherited), "[].") == NULL;
     text_addf(out, "| `%s` | ", path);
-    add_type(out, key);
+    config_schema_add_type(out, key, "`");
     if ((key->flags & CONFIG_REQUIRED) != 0)
         text_add_cstr(out, " | required | ");
     else if (is_inherited)
