@@ -11,7 +11,7 @@ PROJECT_HEADERS := $(wildcard config/*.h proxy/*/*.h)
 TIDY_STAMPS := $(patsubst %.c,build/lint/tidy/%.ok,$(SRC) $(wildcard proxy/*.c))
 ANALYZER_STAMPS := $(patsubst %.c,build/lint/analyzer/%.ok,$(SRC) $(wildcard proxy/*.c))
 
-.PHONY: levers lint-layers lint-size lint-banned lint-headers lint-shell lint-tidy lint-cppcheck lint-analyzer
+.PHONY: deb test-package levers lint-layers lint-size lint-banned lint-headers lint-shell lint-tidy lint-cppcheck lint-analyzer
 
 lint: lint-layers lint-size lint-banned lint-headers lint-shell lint-tidy lint-cppcheck
 
@@ -89,6 +89,12 @@ coverage:
 deps:
 	@scripts/deps
 
+deb:
+	@scripts/deb
+# T names releases of Debian; minutes, as root.
+test-package:
+	@scripts/test-package $(T)
+
 clean:
 	rm -rf build/release build/debug build/asan build/coverage build/clang build/lint build/logs
 
@@ -108,6 +114,8 @@ help:
 	@echo 'make check                 format-check, lint, unit, fuzz-replay, integration'
 	@echo 'make deps                  install the Debian packages that are missing'
 	@echo 'make install DESTDIR= PREFIX=/usr/local SYSCONFDIR=/etc; make uninstall'
+	@echo 'make deb                   the Debian package, in build/deb'
+	@echo 'make test-package [T=trixie]  builds it in bare systems and drives it under systemd'
 	@echo 'make bench                 ratios against other proxies'
 	@echo 'make clean                 remove build products (build/peers stays)'
 	@echo 'VARIANT=release|debug|asan|coverage and CC=gcc|clang apply to every target; V= shows commands'

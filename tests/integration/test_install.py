@@ -141,6 +141,22 @@ def test_systemd_finds_no_fault_in_the_unit(install):
     assert done.returncode == 0, done.stdout
 
 
+def test_the_package_has_the_version_of_the_program():
+    shown = subprocess.run([BINARY, "version"], capture_output=True, text=True, check=True).stdout
+    latest = read(TOP, "deploy/debian/changelog").split("\n")[0]
+    assert re.match(r"mtls-proxy \(([^-]+)-", latest).group(1) == shown.split()[1]
+
+
+def test_the_package_is_built_from_what_the_tree_is_built_from():
+    control = read(TOP, "deploy/debian/control")
+    needed = re.search(r"Build-Depends:(.*?)\n[A-Z]", control, re.DOTALL).group(1)
+    names = {one.split()[0] for one in needed.split(",")}
+    listed = re.search(r"build\) echo (.*) ;;", read(TOP, "scripts/deps")).group(1).split()
+    # What build-essential has, and the name of pkg-config since Debian 12.
+    same = set(listed) - {"gcc", "libc6-dev", "make", "pkg-config"} | {"pkgconf"}
+    assert names - {"debhelper-compat", "dh-sequence-installsysusers"} == same
+
+
 def page(root, name):
     """A manual page as a reader sees it, or None where nothing can show it."""
     path = os.path.join(root, "usr/local/share/man", f"man{name[-1]}", name)
