@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "config/config_check.h"
 #include "config/config_decode.h"
+#include "config/config_env.h"
 #include "config/config_place.h"
 #include "config/config_private.h"
 #include "config/config_site.h"
@@ -133,8 +134,10 @@ struct config *config_parse(const char *file, const char *bytes, size_t len,
     config->source_hash = hash_source(bytes, len);
     storage->has_document =
         config_yaml_load(config->file, str_make(bytes, len), errors, &storage->document);
-    if (storage->has_document)
+    if (storage->has_document) {
+        config_env_expand(&storage->document, config->file, errors);
         decode(config, errors);
+    }
     sort_errors(errors, count_before);
     if (errors->errors == errors_before)
         return config;
@@ -166,9 +169,15 @@ static int read_all(int fd, struct text *out)
 struct config *config_load(const char *file, struct error_list *errors)
 {
     struct text bytes = {0};
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    bool is_stdin = strcmp(file, "-") == 0;
+    int fd = is_stdin ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+    if (is_stdin) {
+        file = "stdin";
+        (void)lseek(fd, 0,
+                    SEEK_SET); /* of a file it is read again; of a pipe there is no second time */
+    }
     int result = fd < 0 ? -errno : read_all(fd, &bytes);
-    if (fd >= 0)
+    if (fd >= 0 && !is_stdin)
         (void)close(fd);
     struct config *config = NULL;
     if (result == 0)

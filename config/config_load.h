@@ -12,8 +12,9 @@
 #include "base/errors.h"
 #include "config/config.h"
 
-/* Reads the file. NULL when errors were added to the list; warnings alone still give a
- * configuration. The caller owns it: config_free. Errors and warnings copy what they need. */
+/* Reads the file; "-" is the standard input, from its start where it has one. NULL when errors were
+ * added to the list; warnings alone still give a configuration. The caller owns it: config_free.
+ * Errors and warnings copy what they need. */
 struct config *config_load(const char *file, struct error_list *errors);
 /* The same from memory; `file` is for messages and for the folder relative paths start from. */
 struct config *config_parse(const char *file, const char *bytes, size_t len,

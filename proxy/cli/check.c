@@ -15,7 +15,7 @@ static const char USAGE[] =
     "mappings - and reports every problem on stderr. Binds and writes nothing.\n"
     "\n"
     "  -c, --config FILE  the configuration (default ./proxy.yaml, else\n"
-    "                     /etc/mtls-proxy/proxy.yaml)\n"
+    "                     /etc/mtls-proxy/proxy.yaml); - is the standard input\n"
     "  -h, --help         this text\n"
     "\n"
     "Exit status: 0 when there are no errors (warnings may be), 1 otherwise.\n";
@@ -48,7 +48,7 @@ int cli_check(int argc, char **argv)
     bool is_ok = errors.errors == 0;
     load_print(&errors);
     if (is_ok)
-        (void)printf("%s: ok\n", file);
+        (void)printf("%s: ok\n", snapshot->config->file);
     snapshot_free(snapshot);
     return is_ok ? CLI_OK : CLI_FAILED;
 }

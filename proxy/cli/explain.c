@@ -29,7 +29,7 @@ static const char USAGE[] =
     "Judges a client certificate with the proxy's own code, off line, and says why.\n"
     "\n"
     "  -c, --config FILE      the configuration (default ./proxy.yaml, else\n"
-    "                         /etc/mtls-proxy/proxy.yaml)\n"
+    "                         /etc/mtls-proxy/proxy.yaml); - is the standard input\n"
     "  --certificate FILE|-   PEM, DER, PKCS#7 or PKCS#12; further certificates in it count as\n"
     "                         presented after the leaf\n"
     "  --no-certificate       a client that presents none\n"
@@ -215,6 +215,10 @@ static int parse_options(int argc, char **argv, struct explain_options *options)
         return usage("--root and its like stand for a configuration: give these or", "-c");
     if (options->stores != NULL && json_object_get(options->stores, "root") == NULL)
         return usage("without a configuration --root is needed", NULL);
+    if (options->config != NULL && strcmp(options->config, "-") == 0 &&
+        options->certificate != NULL && strcmp(options->certificate, "-") == 0)
+        return usage("the configuration or the certificate can be the standard input, not both",
+                     NULL);
     if (options->config == NULL && options->stores == NULL)
         options->config = load_default_file("explain");
     return options->config == NULL && options->stores == NULL ? CLI_FAILED : CLI_OK;

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/load.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "advice/advice.h"
 #include "config/config_load.h"
+#include "config/config_yaml.h"
 #include "engine/snapshot_load.h"
 
 const char *load_default_file(const char *command)
@@ -24,6 +27,37 @@ const char *load_default_file(const char *command)
         command, folder == NULL ? "." : folder, places[0], places[1]);
     free(folder);
     return NULL;
+}
+
+/* Until the end, or one byte more than a configuration may have: that is refused when it is read.
+ */
+static int copy_all(int from, int to)
+{
+    char piece[16384];
+    size_t total = 0;
+    while (total <= CONFIG_FILE_MAX) {
+        ssize_t got = read(from, piece, sizeof piece);
+        if (got == 0)
+            return 0;
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 || write(to, piece, (size_t)got) != got)
+            return -errno;
+        total += (size_t)got;
+    }
+    return 0;
+}
+
+int load_keep_stdin(void)
+{
+    int fd = memfd_create("configuration", MFD_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int error = copy_all(STDIN_FILENO, fd);
+    if (error == 0 && dup2(fd, STDIN_FILENO) < 0)
+        error = -errno;
+    (void)close(fd);
+    return error;
 }
 
 void load_print(struct error_list *errors)

@@ -4,12 +4,17 @@
 #ifndef PROXY_CLI_LOAD_H
 #define PROXY_CLI_LOAD_H
 
+#include "base/attr.h"
 #include "base/str.h"
 #include "engine/snapshot_load.h"
 
 /* The file to use when none is given: ./proxy.yaml, else /etc/mtls-proxy/proxy.yaml. NULL when
  * there is neither; stderr says so, and what to do. */
 const char *load_default_file(const char *command);
+
+/* Puts what can be read from the standard input in its place, so that it can be read again, and
+ * again at a reload. 0 or a negative errno. */
+MUST_USE int load_keep_stdin(void);
 
 /* A change to the configuration before anything is built from it; may be NULL. */
 typedef void (*load_change_fn)(struct config *config, void *arg);

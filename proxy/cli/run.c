@@ -5,6 +5,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -20,7 +21,7 @@ static const char USAGE[] =
     "SIGHUP loads the configuration again, SIGUSR1 reopens the log files.\n"
     "\n"
     "  -c, --config FILE  the configuration (default: ./proxy.yaml, else\n"
-    "                     /etc/mtls-proxy/proxy.yaml)\n"
+    "                     /etc/mtls-proxy/proxy.yaml); - is the standard input\n"
     "  --keylog FILE      write the secrets of every TLS connection to FILE, for debugging with\n"
     "                     Wireshark: whoever reads it reads all traffic\n"
     "  -h, --help         this text\n"
@@ -72,6 +73,11 @@ int cli_run(int argc, char **argv)
         return usage_refuse("run", "unexpected argument", argv[optind]);
     if (config_file == NULL && (config_file = load_default_file("run")) == NULL)
         return CLI_FAILED;
+    int error = strcmp(config_file, "-") == 0 ? load_keep_stdin() : 0;
+    if (error < 0) {
+        (void)fprintf(stderr, "mtls-proxy run: the standard input: %s\n", strerrordesc_np(-error));
+        return CLI_FAILED;
+    }
     int keylog_fd = keylog == NULL ? 0 : open_keylog(keylog);
     if (keylog_fd < 0)
         return EXIT_FAILURE;
