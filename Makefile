@@ -5,7 +5,7 @@ VARIANT ?= release
 BUILD   := build/$(VARIANT)
 VERSION := 0.1.0
 
-PKGS := openssl libevent_core jansson yaml-0.1 libnghttp2
+PKGS := openssl libevent_core jansson yaml-0.1 libnghttp2 libxml-2.0
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS)))
 CPPFLAGS += -D_GNU_SOURCE -DMTLS_PROXY_VERSION='"$(VERSION)"' -Iproxy -I. \
             $(PKG_CFLAGS) \

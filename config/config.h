@@ -206,6 +206,23 @@ struct config_errors {
     size_t page_count;
 };
 
+struct config_trace_status { /* what a rule of `tracing` names */
+    unsigned first;          /* 100 to 999; a single status is a range of one */
+    unsigned last;
+    unsigned substatus; /* 0: any */
+};
+struct config_trace_rule {
+    struct config_value status; /* as written; text NULL: not by status */
+    struct config_value path;   /* with `*`; without regard to case */
+    struct config_trace_status *statuses;
+    size_t status_count;
+    uint64_t time_taken_ms; /* 0: not by time */
+};
+struct config_trace_rules {
+    struct config_trace_rule *items; /* in order, the first that holds */
+    size_t count;
+};
+
 struct config_redirect {
     struct config_value to; /* "https", "https:443", a URL or a path; text NULL: no redirect */
     unsigned status;        /* 0: not given */
@@ -237,6 +254,7 @@ struct config_access {
     struct config_forward forward;
     struct config_value upstream; /* "echo", a URL, or the name of an upstream */
     struct config_errors errors;
+    struct config_trace_rules tracing;
     struct config_redirect redirect;
     struct config_rewrite rewrite;
     struct config_header_edit request_headers;  /* values are templates */
@@ -373,6 +391,12 @@ struct config_log {
     uint64_t access_flush_ms;
 };
 
+struct config_tracing {            /* of failed requests */
+    struct config_value directory; /* a joined path; NULL: nothing is traced */
+    unsigned max_files;
+    struct config_trace_rules rules; /* of sites that have none of their own */
+};
+
 enum config_proxy_protocol { PROXY_PROTOCOL_OFF, PROXY_PROTOCOL_ACCEPT, PROXY_PROTOCOL_REQUIRE };
 enum config_forwarded_cert { /* the header in which a trusted proxy hands a certificate on */
                              FORWARDED_CERT_NONE,
@@ -403,6 +427,7 @@ struct config {
     struct config_upstream *upstreams;
     size_t upstream_count;
     struct config_log log;
+    struct config_tracing tracing;
     struct config_limits limits;
     struct config_timeouts timeouts;
     struct config_sessions sessions;

@@ -342,6 +342,28 @@ static void check_references(struct check *check)
     }
 }
 
+static void check_traced(struct check *check, const struct config_trace_rules *rules,
+                         const char *place)
+{
+    if (rules->count > 0)
+        report(check, rules->items[0].path.mark,
+               "%s: nobody knows where to: `tracing.directory` is missing", place);
+}
+
+static void check_tracing(struct check *check)
+{
+    const struct config *config = check->config;
+    if (config->tracing.directory.text != NULL)
+        return;
+    check_traced(check, &config->tracing.rules, "tracing.rules");
+    for (size_t i = 0; config->tracing.rules.count == 0 && i < config->site_count; i++) {
+        const struct config_site *site = &config->sites[i];
+        check_traced(check, &site->access.tracing, "tracing.rules");
+        for (size_t j = 0; site->access.tracing.count == 0 && j < site->location_count; j++)
+            check_traced(check, &site->locations[j].access.tracing, "tracing.rules");
+    }
+}
+
 void config_check(const struct config *config, struct error_list *errors)
 {
     struct check check = {.config = config, .errors = errors};
@@ -349,5 +371,6 @@ void config_check(const struct config *config, struct error_list *errors)
     check_names(&check);
     check_bindings(&check);
     check_references(&check);
+    check_tracing(&check);
     free(check.upstreams);
 }

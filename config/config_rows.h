@@ -23,6 +23,10 @@ enum { MS = 1, SECOND = 1000, MINUTE = 60 * SECOND, HOUR = 60 * MINUTE, DAY = 24
 #define MIB ((uint64_t)1 << 20)
 #define TIB ((uint64_t)1 << 40)
 
+/* Failed request tracing, in config_trace.c. */
+extern const struct config_table config_trace_rules_table;
+extern const struct config_table config_tracing_table;
+
 /* Keys of a path, in config_schema_pages.c. */
 extern const struct config_table config_errors_table;
 extern const struct config_table config_rewrite_table;

@@ -237,7 +237,7 @@ static const struct config_table performance_table = {TABLE(config_performance, 
 
 static const struct config_word auto_words[] = {{"auto", 0, false}, {0}};
 
-/* The order is that of decoding: the sites need compat. */
+/* The order is that of decoding: the sites need compat and tracing. */
 static const struct config_key root_rows[] = {
     {.name = "workers", .type = CONFIG_NUMBER, ROW(config, workers), .min = 1, .max = 1024,
      .words = auto_words, .fallback = "auto", .after = config_workers_mark,
@@ -255,6 +255,8 @@ static const struct config_key root_rows[] = {
      .doc = "the IIS whose behaviour is followed: iis75, iis8, iis10, iis10-2022 or iis10-2025"},
     {.name = "compat", .type = CONFIG_TABLE, ROW(config, compat), .table = &compat_table,
      .doc = "single behaviours; an explicit key wins over `compatibility`"},
+    {.name = "tracing", .type = CONFIG_TABLE, ROW(config, tracing), .table = &config_tracing_table,
+     .doc = "`traceFailedRequestsLogging`: a file for each request that a rule names"},
     {.name = "sites", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED, ROW(config, sites),
      COUNT(config, site_count), .max = 10000, .table = &config_schema_site, .doc = "the sites"},
     {.name = "upstreams", .type = CONFIG_NAMED, ROW(config, upstreams),

@@ -247,6 +247,9 @@ static const struct config_table forward_table = {TABLE(config_forward, forward_
      .table = &forward_table, .doc = "what the backend is told"},                                  \
     {.name = "errors", .type = CONFIG_TABLE, ROW(owner, member.errors),                            \
      .table = &config_errors_table, .doc = "`httpErrors`: what a refused client is shown"},        \
+    {.name = "tracing", .type = CONFIG_TABLE, ROW(owner, member.tracing),                          \
+     .table = &config_trace_rules_table,                                                           \
+     .doc = "`traceFailedRequests`: rules in place of those above; `rules: []` traces nothing"},   \
     {.name = "redirect", .type = CONFIG_TEXT, .flags = CONFIG_NULLABLE,                            \
      ROW(owner, member.redirect.to), .words = config_redirect_words, .fallback = "null",           \
      .after = config_redirect_after,                                                               \

@@ -62,6 +62,7 @@ void config_site_prepare(const struct config_cursor *at, void *site)
     self->trust.mark = self->mark;
     self->trust.send_trusted_issuer_list =
         at->reader->config->compat.send_trusted_issuer_list_default;
+    self->access.tracing = at->reader->config->tracing.rules;
 }
 
 static struct config_cursor below(const struct config_cursor *at, const char *key,

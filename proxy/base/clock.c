@@ -18,6 +18,15 @@ uint64_t clock_monotonic_ms(void)
     return (uint64_t)(frozen_wall_ms >= 0 ? frozen_wall_ms : read_ms(CLOCK_MONOTONIC));
 }
 
+uint64_t clock_monotonic_us(void)
+{
+    struct timespec now;
+    if (frozen_wall_ms >= 0)
+        return (uint64_t)frozen_wall_ms * 1000;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+}
+
 uint64_t clock_ticks_ms(void)
 {
     return (uint64_t)(frozen_wall_ms >= 0 ? frozen_wall_ms : read_ms(CLOCK_MONOTONIC_COARSE));

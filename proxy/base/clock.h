@@ -12,6 +12,8 @@
 
 /* Milliseconds of CLOCK_MONOTONIC, for durations. */
 uint64_t clock_monotonic_ms(void);
+/* Microseconds of the same clock. */
+uint64_t clock_monotonic_us(void);
 /* The same clock at the last tick of the kernel, some milliseconds ago; several times cheaper. Not
  * to be mixed with the exact one. */
 uint64_t clock_ticks_ms(void);

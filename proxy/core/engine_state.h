@@ -26,6 +26,7 @@ struct client;
 struct crowd;
 struct exchange;
 struct refusal_log;
+struct trace_sink;
 struct upstream_conn;
 struct upstream_group;
 struct upstream_resolver;
@@ -78,7 +79,8 @@ struct engine {
     struct access_log *access_log;
     char computer[65]; /* this machine's name, for the log (gethostname(2): at most 64 bytes) */
     struct refusal_log *refusals;
-    struct event tick; /* flushes the access log */
+    struct trace_sink *traces; /* NULL: no rule of `tracing` anywhere */
+    struct event tick;         /* flushes the access log */
     uint64_t next_request_id;
     int64_t date_s; /* what `date` says */
     char date[CLOCK_TEXT_SIZE];

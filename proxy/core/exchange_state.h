@@ -26,6 +26,7 @@ struct connection;
 struct exchange;
 struct snapshot_access;
 struct snapshot_site;
+struct trace;
 struct tunnel;
 struct snapshot_server;
 struct snapshot_upstream;
@@ -123,6 +124,7 @@ struct exchange {
     struct read_ahead read_ahead;
     struct str upgrade_key; /* Sec-WebSocket-Key of a request to change; empty: it stays HTTP */
     struct tunnel *tunnel;  /* after the 101, else NULL */
+    struct trace *trace;    /* what happened; NULL: no rule of `tracing` can hold */
 
     const struct snapshot_upstream *backend; /* NULL: it does not go to any yet */
     struct upstream_group *group;            /* the same as this worker has it */

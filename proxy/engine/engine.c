@@ -24,6 +24,7 @@
 #include "forward/identity_headers.h"
 #include "tls/tls_hooks.h"
 #include "tls/tls_intern.h"
+#include "trace/trace_sink.h"
 #include "upstreams/upstream.h"
 #include "upstreams/upstream_resolver.h"
 
@@ -176,6 +177,7 @@ struct engine *engine_new(const struct engine_options *options)
         engine->computer[0] = '\0';
     engine->computer[sizeof engine->computer - 1] = '\0';
     engine->refusals = refusal_log_new(snapshot->site_count);
+    engine->traces = trace_sink_new(options->trace_fd);
     if (RAND_bytes((unsigned char *)&engine->next_request_id, sizeof engine->next_request_id) != 1)
         engine->next_request_id = (uint64_t)clock_wall_ms() << 20;
     engine->groups = xcalloc(snapshot->upstream_count, sizeof *engine->groups);
@@ -262,6 +264,7 @@ void engine_free(struct engine *engine)
     free(engine->groups);
     access_log_free(engine->access_log);
     refusal_log_free(engine->refusals);
+    trace_sink_free(engine->traces);
     forget_certificates(engine);
     crowd_clear(engine);
     verdict_cache_free(engine->verdicts);

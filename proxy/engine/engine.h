@@ -25,6 +25,7 @@ struct engine_options {
     const struct addr *listen_addrs; /* the real addresses (port 0 resolved), same order */
     int access_log_fd;               /* borrowed; -1: none */
     int spool_fd;                    /* borrowed, see spool.h; 0 or -1: none */
+    int trace_fd;                    /* borrowed, see trace_wire.h; 0 or -1: none */
     unsigned slot;                   /* this worker's number, 0-based */
     unsigned workers;                /* how many share limits.connections */
 };

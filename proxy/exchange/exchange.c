@@ -13,6 +13,7 @@
 #include "forward/header_edit.h"
 #include "forward/headers.h"
 #include "tls/tls_transport.h"
+#include "trace/trace.h"
 
 /* ---- from the client ---------------------------------------------------------------------- */
 
@@ -67,6 +68,7 @@ void exchange_request_failed(struct exchange *x, enum outcome outcome, const cha
 void exchange_start_upstream(struct exchange *x)
 {
     x->upstream_began_ms = clock_monotonic_ms();
+    trace_step(x, TRACE_FORWARDING, NULL);
     x->engine->upstreams->start(x);
 }
 
@@ -76,6 +78,7 @@ void exchange_upstream_ready(struct exchange *x)
 {
     x->upstream_is_ready = true;
     x->upstream_needs_flush = true;
+    trace_step(x, TRACE_CONNECTED, NULL);
     if (x->request.expect_continue && !x->request_ended && !x->continue_sent) {
         x->continue_sent = true;
         x->client_ops->send_continue(x);
@@ -97,6 +100,7 @@ void exchange_response_interim(struct exchange *x, const struct http_response *r
 void exchange_response_head(struct exchange *x, const struct http_response *response)
 {
     x->upstream_status = response->status;
+    trace_step(x, TRACE_ANSWERED, NULL);
     headers_for_client(x, response);
     x->is_early = !response->keep_alive && !x->request_ended;
     x->client_ops->start_response(x);
@@ -110,6 +114,7 @@ size_t exchange_response_body(struct exchange *x, struct str data)
 void exchange_response_end(struct exchange *x)
 {
     x->upstream_ended_ms = clock_monotonic_ms();
+    trace_step(x, TRACE_COMPLETE, NULL);
     x->client_ops->end_response(x);
 }
 
@@ -124,6 +129,7 @@ void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const ch
 {
     refusal_log_upstream(x->engine->refusals, x, outcome, detail);
     x->upstream_ended_ms = clock_monotonic_ms();
+    trace_step(x, TRACE_UPSTREAM_FAILED, detail);
     exchange_detach_upstream(x);
     if (x->response_started) {
         x->outcome = outcome;
@@ -138,6 +144,7 @@ void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const ch
 void exchange_answer(struct exchange *x, struct str body)
 {
     x->discard_body = true;
+    trace_step(x, TRACE_ANSWERED, NULL);
     if (x->place != NULL)
         header_edit_response(&x->place->config->response_headers, true,
                              connection_is_tls(x->connection), &x->arena, &x->response.fields);
@@ -150,6 +157,9 @@ void exchange_refuse(struct exchange *x, enum outcome outcome)
 {
     let_go_of_upstream(x);
     x->outcome = outcome;
+    if (x->place == NULL)
+        trace_begin(x);
+    trace_step(x, TRACE_REFUSED, outcome_info(outcome)->reason);
     refusal_log_write(x->engine->refusals, x, outcome);
     exchange_answer(x, error_page_make(x, outcome));
 }
@@ -203,10 +213,8 @@ static void add_tls(const struct exchange *x, struct access_record *record)
     record->tls_resumed = tls_transport_is_resumed(transport) ? STR("yes") : STR("no");
 }
 
-static void write_access_log(struct exchange *x, bool client_is_gone)
+static void write_access_log(struct exchange *x, bool client_is_gone, struct exchange_bytes bytes)
 {
-    /* Counted even when nobody reads it: the log may be opened while the connection lasts. */
-    struct exchange_bytes bytes = x->client_ops->count(x);
     if (!access_log_is_on(x->engine->access_log))
         return;
     const struct outcome_info *info = outcome_info(x->outcome);
@@ -268,7 +276,11 @@ void exchange_finish(struct exchange *x, bool client_is_gone)
     x->is_finished = true;
     let_go_of_upstream(x);
     body_store_clear(x->buffered, &x->engine->buffers);
-    write_access_log(x, client_is_gone && !x->is_aborted);
+    /* Counted even when nobody reads it: the log may be opened while the connection lasts. */
+    struct exchange_bytes bytes = x->client_ops->count(x);
+    write_access_log(x, client_is_gone && !x->is_aborted, bytes);
+    if (x->trace != NULL)
+        trace_finish(x, bytes);
 }
 
 void exchange_forget(struct exchange *x)

@@ -20,6 +20,7 @@
 #include "http/path_reading.h"
 #include "http/tunnel_upgrade.h"
 #include "tls/tls_transport.h"
+#include "trace/trace.h"
 
 static const struct config_limits *limits(const struct exchange *x)
 {
@@ -114,12 +115,14 @@ static bool find_place(struct exchange *x)
     /* RFC 9110 section 7.4: a connection made under one policy says nothing under another. */
     if (connection->tls_site != NULL && !same_policy(connection->tls_site, x->site)) {
         x->place = &x->site->places[0];
+        trace_begin(x);
         exchange_refuse(x, OUTCOME_MISDIRECTED);
         return false;
     }
     struct place_found found;
     enum outcome outcome = place_find(x->site, x->uri.path, &x->arena, &found);
     x->place = found.place;
+    trace_begin(x);
     if (outcome != OUTCOME_OK)
         exchange_refuse(x, outcome);
     return outcome == OUTCOME_OK;
@@ -147,9 +150,8 @@ static bool read_forwarded(struct exchange *x)
     return true;
 }
 
-static enum outcome judge(void *arg)
+static enum outcome find_verdict(struct exchange *x)
 {
-    struct exchange *x = arg;
     struct identity *forwarded = &x->forwarded;
     if (x->is_forwarded) {
         forwarded->verdict =
@@ -161,6 +163,14 @@ static enum outcome judge(void *arg)
         return forwarded->verdict->outcome;
     }
     return connection_judge(x->connection, x->site, clock_wall_s());
+}
+
+static enum outcome judge(void *arg)
+{
+    struct exchange *x = arg;
+    enum outcome outcome = find_verdict(x);
+    trace_step(x, TRACE_JUDGED, outcome_info(outcome)->reason);
+    return outcome;
 }
 
 enum preflight_step { PREFLIGHT_ORDINARY, PREFLIGHT_GOES_ON, PREFLIGHT_ANSWERED };
@@ -198,6 +208,7 @@ static bool may_ask(const struct exchange *x)
 static bool is_allowed(struct exchange *x)
 {
     bool is_tls = connection_is_tls(x->connection);
+    trace_step(x, TRACE_DECIDING, NULL);
     if (!read_forwarded(x))
         return false;
     struct identity *identity = exchange_identity(x);
@@ -223,10 +234,14 @@ static bool is_allowed(struct exchange *x)
     x->mapping = decision.mapping;
     x->password = decision.password;
     x->awaits_certificate = decision.must_ask;
-    if (decision.must_ask)
+    if (decision.must_ask) {
+        trace_step(x, TRACE_ASKED, NULL);
         return false;
-    if (decision.outcome == OUTCOME_OK)
+    }
+    if (decision.outcome == OUTCOME_OK) {
+        trace_step(x, TRACE_DECIDED, NULL);
         return true;
+    }
     exchange_refuse(x, decision.outcome);
     return false;
 }

@@ -40,6 +40,19 @@ static void add_rule(struct explain_report *report, struct arena *arena, struct 
     report->rules = grown;
 }
 
+const char *explain_trust_mode(enum config_trust_mode mode)
+{
+    switch (mode) {
+    case TRUST_MODE_MACHINE:
+        return "machine";
+    case TRUST_MODE_EXCLUSIVE_ROOT:
+        return "exclusive_root";
+    case TRUST_MODE_EXCLUSIVE_CA:
+        return "exclusive_ca";
+    }
+    return "machine";
+}
+
 static const char *certificate_setting(const struct config_access *access)
 {
     switch (access->client_certificate) {
@@ -89,7 +102,7 @@ static void add_failed_rule(struct explain_report *report, struct arena *arena)
                           info->status, info->substatus, info->reason));
 }
 
-static void add_rules(struct explain_report *report, struct arena *arena, bool is_shown)
+void explain_rules(struct explain_report *report, struct arena *arena, bool shows_certificate)
 {
     const struct config_site *site = report->site->config;
     add_rule(report, arena,
@@ -102,11 +115,11 @@ static void add_rules(struct explain_report *report, struct arena *arena, bool i
     }
     if (report->failed != OUTCOME_OK)
         add_failed_rule(report, arena);
-    if (!is_shown || report->outcome == OUTCOME_OK ||
+    if (!shows_certificate || report->outcome == OUTCOME_OK ||
         (report->has_verdict && report->verdict.outcome == OUTCOME_OK)) {
         if (report->mapping != NULL)
             add_rule(report, arena, arena_printf(arena, "mapping %s matched", report->mapping));
-        else if (is_shown && cert_map_is_configured(report->site->map))
+        else if (shows_certificate && cert_map_is_configured(report->site->map))
             add_rule(report, arena, STR("mapping: nothing matched"));
         if (report->user == NULL)
             add_rule(report, arena,
@@ -271,7 +284,7 @@ void explain_make(const struct snapshot *snapshot, const struct explain_request 
     report->user = decision.user;
     report->mapping = decision.mapping;
     add_advertised(report, arena);
-    add_rules(report, arena, decision.shows_certificate);
+    explain_rules(report, arena, decision.shows_certificate);
     if (decision.outcome == OUTCOME_OK)
         add_headers(snapshot, request, &decision, arena, report);
     if (decision.outcome != OUTCOME_OK || decision.failed != OUTCOME_OK)

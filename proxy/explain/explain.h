@@ -46,6 +46,11 @@ struct explain_report { /* slices in the arena handed in */
 
 void explain_make(const struct snapshot *snapshot, const struct explain_request *request,
                   struct arena *arena, struct explain_report *ret_report);
+/* Fills report->rules with what was tried for it, in order; everything else of the report is set
+ * but the headers and the fixes. shows_certificate: it counts for the mapping. */
+void explain_rules(struct explain_report *report, struct arena *arena, bool shows_certificate);
+/* The word of trust.mode. */
+const char *explain_trust_mode(enum config_trust_mode mode);
 void explain_clear(struct explain_report *report);
 
 #endif

@@ -10,6 +10,7 @@
 #include "core/connection.h"
 #include "core/exchange_state.h"
 #include "core/snapshot.h"
+#include "explain/explain.h"
 #include "explain/fix.h"
 #include "explain/fix_facts.h"
 #include "tls/tls_transport.h"
@@ -91,19 +92,6 @@ static size_t row_of(const struct refusal_log *log, const struct exchange *x, en
     return site * OUTCOME_COUNT + outcome;
 }
 
-static const char *trust_mode_name(enum config_trust_mode mode)
-{
-    switch (mode) {
-    case TRUST_MODE_MACHINE:
-        return "machine";
-    case TRUST_MODE_EXCLUSIVE_ROOT:
-        return "exclusive_root";
-    case TRUST_MODE_EXCLUSIVE_CA:
-        return "exclusive_ca";
-    }
-    return "machine";
-}
-
 static void add_quoted_name(struct text *line, const char *key, const struct cert *cert,
                             void (*name)(const struct cert *, struct text *))
 {
@@ -152,7 +140,7 @@ static void add_access(struct text *line, struct exchange *x, enum outcome outco
     const struct cert *leaf = exchange_judged_certificate(x);
     bool is_judged = outcome_is_verdict(x->failed != OUTCOME_OK ? x->failed : outcome);
     const struct verdict *verdict = is_judged ? exchange_identity(x)->verdict : NULL;
-    text_addf(line, " trust_mode=%s", trust_mode_name(x->site->config->trust.mode));
+    text_addf(line, " trust_mode=%s", explain_trust_mode(x->site->config->trust.mode));
     if (x->failed != OUTCOME_OK)
         text_addf(line, " failed=%s", outcome_info(x->failed)->reason);
     if (leaf != NULL)

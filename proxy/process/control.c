@@ -47,7 +47,7 @@ bool control_decode(const unsigned char *bytes, size_t len, struct control_messa
         return false;
     if (bytes[4] < CONTROL_READY || bytes[4] > CONTROL_PING)
         return false;
-    if (bytes[5] != PROCESS_WORKER && bytes[5] != PROCESS_ADMIN)
+    if (bytes[5] < PROCESS_WORKER || bytes[5] > PROCESS_TRACES)
         return false;
     uint64_t slot_and_site = get_u64(bytes + 8);
     struct control_message message = {

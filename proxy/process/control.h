@@ -15,7 +15,7 @@
 
 #include "base/attr.h"
 
-enum process_kind { PROCESS_WORKER = 1, PROCESS_ADMIN = 2 };
+enum process_kind { PROCESS_WORKER = 1, PROCESS_ADMIN = 2, PROCESS_TRACES = 3 };
 
 enum control_kind {
     /* from the process */

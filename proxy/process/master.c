@@ -72,7 +72,9 @@ static unsigned sweep(struct master *master)
         /* Only at the end: what is still to be said goes to its log. */
         if (release == master->logging) {
             crl_watch_free(release->crl_watch);
+            trace_process_free(release->traces);
             release->crl_watch = NULL;
+            release->traces = NULL;
             generation_free(release->generation);
             release->generation = NULL;
         } else {
@@ -180,6 +182,7 @@ static void reopen_logs(struct master *master)
         if (release == master->active)
             logs_use(&release->logs);
         generation_set_log(release->generation, CONTROL_LOG_ERROR, release->logs.error_fd);
+        trace_process_set_log(release->traces, release->logs.error_fd);
         if (release->logs.access_fd >= 0)
             generation_set_log(release->generation, CONTROL_LOG_ACCESS, release->logs.access_fd);
     }
@@ -198,7 +201,8 @@ static void reap(struct master *master)
         bool is_ours = false;
         for (struct release *release = master->releases; release != NULL && !is_ours;
              release = release->next)
-            is_ours = generation_reaped(release->generation, pid, status);
+            is_ours = generation_reaped(release->generation, pid, status) ||
+                      trace_process_reaped(release->traces, pid);
         if (!is_ours)
             log_debug("master.reaped", "pid=%d", (int)pid);
     }

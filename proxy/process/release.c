@@ -128,6 +128,7 @@ void release_free(struct release *release)
     if (release == NULL)
         return;
     crl_watch_free(release->crl_watch);
+    trace_process_free(release->traces);
     generation_free(release->generation);
     logs_close(&release->logs);
     listener_set_clear(&release->listeners);

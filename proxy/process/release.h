@@ -11,6 +11,7 @@
 #include "process/crl_watch.h"
 #include "process/generation.h"
 #include "process/master.h"
+#include "process/trace_process.h"
 #include "process/worker.h"
 
 struct release {
@@ -22,6 +23,7 @@ struct release {
     struct worker_context context;
     struct generation *generation; /* NULL until started; owned */
     struct crl_watch *crl_watch;   /* while there are workers; owned */
+    struct trace_process *traces;  /* NULL: nothing is traced; owned */
 };
 
 /* Loads and checks a configuration file and adds every problem to the list. NULL when there are

@@ -34,6 +34,13 @@ void reload_start_generation(struct master *master, struct release *release)
         .changed = master_wake,
         .changed_arg = master,
     };
+    release->traces = trace_process_new(&(struct trace_process_options){
+        .base = master->base,
+        .config = release->snapshot->config,
+        .logs = &release->logs,
+        .privileges = &master->privileges,
+    });
+    release->context.trace_fd = trace_process_fd(release->traces);
     release->next = master->releases;
     master->releases = release;
     master->starting = release;

@@ -166,7 +166,7 @@ static void close_what_is_not_ours(struct worker *worker)
     const struct listener_set *listeners = worker->context->listeners;
     size_t count = listeners->count;
     worker->listen_fds = xcalloc(count, sizeof *worker->listen_fds);
-    int *keep = xcalloc(count + 4, sizeof *keep);
+    int *keep = xcalloc(count + 5, sizeof *keep);
     for (size_t i = 0; i < count; i++) {
         worker->listen_fds[i] = listeners->fds[i * listeners->slots + worker->seat->slot];
         keep[i] = worker->listen_fds[i];
@@ -175,7 +175,8 @@ static void close_what_is_not_ours(struct worker *worker)
     keep[count + 1] = worker->error_fd;
     keep[count + 2] = worker->access_fd;
     keep[count + 3] = worker->context->snapshot->config->keylog_fd;
-    spawn_close_others(keep, count + 4);
+    keep[count + 4] = worker->context->trace_fd;
+    spawn_close_others(keep, count + 5);
     free(keep);
 }
 
@@ -220,6 +221,7 @@ static bool start_loop(struct worker *worker)
         .listen_addrs = context->listeners->addrs,
         .access_log_fd = worker->access_fd,
         .spool_fd = worker->spool_fd,
+        .trace_fd = context->trace_fd,
         .slot = worker->seat->slot,
         .workers = context->listeners->slots,
     };

@@ -20,6 +20,7 @@ struct worker_context {
     const struct listener_set *listeners;
     const struct logs *logs;
     const struct privileges *privileges;
+    int trace_fd; /* of trace_process_fd(); 0 or -1: nothing is traced */
 };
 
 /* A process_main_fn; seat->arg is a struct worker_context. */

@@ -84,7 +84,7 @@ START_TEST(rejects_messages_that_are_not_exactly_right)
         {4, CONTROL_PING + 1, 0},  /* unknown kind */
         {4, 255, 0},               /* unknown kind */
         {5, 0, 0},                 /* no process kind */
-        {5, 3, 0},                 /* unknown process kind */
+        {5, 4, 0},                 /* unknown process kind */
         {6, CONTROL_LOG_ERROR, 0}, /* a log where none belongs */
         {6, CONTROL_LOG_NONE, 6},  /* no log where one belongs */
         {6, 3, 6},                 /* unknown log */
