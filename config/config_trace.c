@@ -106,7 +106,7 @@ const struct config_table config_trace_rules_table = {TABLE(config_trace_rules, 
 static const struct config_key tracing_rows[] = {
     {.name = "directory", .type = CONFIG_PATH, .flags = CONFIG_NULLABLE,
      ROW(config_tracing, directory), .fallback = "null",
-     .doc = "`directory`: where fr000001.xml and so on go; made when it is missing"},
+     .doc = "`directory`: where fr000001.xml and fr000001.html go; made when it is missing"},
     {.name = "max_files", .type = CONFIG_NUMBER, ROW(config_tracing, max_files), .min = 1,
      .max = 10000, .fallback = "50",
      .doc = "`maxLogFiles`: traces that are kept; the oldest are deleted"},

@@ -6,7 +6,7 @@
 #include "core/connection.h"
 #include "core/snapshot.h"
 #include "exchange/exchange.h"
-#include "explain/error_page_text.h"
+#include "explain/html_text.h"
 #include "http/http1_write.h"
 
 #define HTTPS_PORT 443
@@ -112,7 +112,7 @@ static void answer(struct exchange *x, unsigned status, struct text *location)
     struct text page = {0};
     text_clear(location);
     text_add_cstr(&page, "<!DOCTYPE html>\n<title>Moved</title>\n<p>This page is at <a href=\"");
-    error_page_escape_html(&page, target);
+    html_text_add(&page, target);
     text_add_cstr(&page, "\">another address</a>.</p>\n");
     struct str body = arena_copy(&x->arena, text_str(&page));
     text_clear(&page);

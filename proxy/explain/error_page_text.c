@@ -3,6 +3,7 @@
 
 #include "base/json_text.h"
 #include "base/unicode.h"
+#include "explain/html_text.h"
 #include "http/http1_write.h"
 
 /* What anyone may know: it depends on the status alone, never on the substatus. The rows with a
@@ -94,48 +95,9 @@ static const char STYLE[] =
     "th{color:#aab4c0}.id{color:#93a0ae}th,td{border-color:#2c343d}}"
     "@media print{body,main{background:#fff;color:#000}main{margin:0;border:0}}";
 
-static void escape_ascii(struct text *out, char c)
-{
-    switch (c) {
-    case '&':
-        text_add_cstr(out, "&amp;");
-        break;
-    case '<':
-        text_add_cstr(out, "&lt;");
-        break;
-    case '>':
-        text_add_cstr(out, "&gt;");
-        break;
-    case '"':
-        text_add_cstr(out, "&quot;");
-        break;
-    case '\'':
-        text_add_cstr(out, "&#39;");
-        break;
-    default:
-        text_add_char(out, c);
-    }
-}
-
-/* What is not to be seen becomes U+FFFD: one that is missed would be believed to be absent. */
-void error_page_escape_html(struct text *out, struct str value)
-{
-    while (value.len > 0) {
-        uint32_t point = 0;
-        size_t len = unicode_next(value, &point);
-        if (len == 0 || !unicode_is_visible(point))
-            text_add_cstr(out, "&#xfffd;");
-        else if (len == 1)
-            escape_ascii(out, value.ptr[0]);
-        else
-            text_add(out, str_make(value.ptr, len));
-        value = str_skip(value, len == 0 ? 1 : len);
-    }
-}
-
 static void add_escaped(struct text *out, const char *value)
 {
-    error_page_escape_html(out, str_of(value));
+    html_text_add(out, str_of(value));
 }
 
 static void add_head(struct text *out, const char *title, const char *heading)
@@ -156,17 +118,11 @@ static void add_item(struct text *out, const char *sentence, const char *end)
     text_addf(out, "%s</li>\n", end);
 }
 
-/* A sentence of a fix starts with a small letter in the log. */
 static void add_fix(struct text *out, const char *sentence)
 {
-    char first = sentence[0];
     text_add_cstr(out, "<li>");
-    if (first >= 'a' && first <= 'z') {
-        text_add_char(out, (char)(first - 'a' + 'A'));
-        sentence++;
-    }
-    add_escaped(out, sentence);
-    text_add_cstr(out, ".</li>\n");
+    html_text_add_sentence(out, str_of(sentence));
+    text_add_cstr(out, "</li>\n");
 }
 
 static void add_rows(struct text *out, const struct error_page_facts *facts)
@@ -177,7 +133,7 @@ static void add_rows(struct text *out, const struct error_page_facts *facts)
         text_add_cstr(out, "<tr><th scope=\"row\">");
         add_escaped(out, row->name);
         text_add_cstr(out, "</th><td>");
-        error_page_escape_html(out, row->value);
+        html_text_add(out, row->value);
         text_add_cstr(out, "</td></tr>\n");
     }
     text_add_cstr(out, "</table>\n");
@@ -192,7 +148,7 @@ static void add_details(struct text *out, const struct error_page_facts *facts)
     for (size_t i = 0; i < facts->fix_count; i++)
         add_fix(out, facts->fixes[i]);
     text_add_cstr(out, "<li>Search the log of the proxy for <code>id=");
-    error_page_escape_html(out, facts->id);
+    html_text_add(out, facts->id);
     text_add_cstr(out, "</code>.</li>\n");
     if (outcome_is_verdict(facts->outcome))
         text_add_cstr(out, "<li>Judge the certificate off line: <code>mtls-proxy explain -c "
@@ -227,7 +183,7 @@ void error_page_add_html(const struct error_page_facts *facts, struct text *out)
                            "unless errors.mode says so.</p>\n");
     } else {
         text_add_cstr(out, "<p class=\"id\">Request <code>");
-        error_page_escape_html(out, facts->id);
+        html_text_add(out, facts->id);
         text_add_cstr(out, "</code></p>\n");
     }
     text_add_cstr(out, "</main>\n</body>\n</html>\n");

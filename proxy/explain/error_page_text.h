@@ -45,8 +45,6 @@ void error_page_add_text(const struct error_page_facts *facts, struct text *out)
 bool error_page_has_generic(unsigned status);
 /* winerror.h, HRESULT_FROM_WIN32: 5 is 0x80070005; a code that is one already stays. */
 uint32_t error_page_hresult(uint32_t win32);
-/* Appends text in which nothing can be taken for markup. */
-void error_page_escape_html(struct text *out, struct str value);
 
 /* Probable causes of the outcome, ended by NULL; never NULL itself. */
 const char *const *error_page_causes(enum outcome outcome);

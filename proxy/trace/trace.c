@@ -7,6 +7,7 @@
 #include "core/connection.h"
 #include "core/engine_state.h"
 #include "core/snapshot.h"
+#include "trace/trace_html.h"
 #include "trace/trace_match.h"
 #include "trace/trace_report.h"
 #include "trace/trace_sink.h"
@@ -80,8 +81,11 @@ void trace_finish(struct exchange *x, struct exchange_bytes bytes)
         return;
     struct trace_report report;
     struct text xml = {0};
+    struct text html = {0};
     trace_report_make(x, bytes, is_by_time, &report);
     trace_xml_add(&report, &xml);
-    trace_sink_send(x->engine->traces, text_str(&xml), (struct str){NULL, 0});
+    trace_html_add(&report, &html);
+    trace_sink_send(x->engine->traces, text_str(&xml), text_str(&html));
     text_clear(&xml);
+    text_clear(&html);
 }

@@ -13,6 +13,7 @@
 #include "explain/explain.h"
 #include "explain/explain_windows.h"
 #include "explain/fix_facts.h"
+#include "explain/windows_fix.h"
 #include "http/http1_write.h"
 #include "tls/tls_transport.h"
 
@@ -164,14 +165,34 @@ static void add_line(struct trace_list *list, struct str line)
     list->items[list->count++] = line;
 }
 
+static struct trace_list lines_of(const struct text *text, struct arena *arena)
+{
+    struct str rest = arena_copy(arena, text_str(text));
+    size_t count = 1;
+    for (size_t i = 0; i < rest.len; i++)
+        count += rest.ptr[i] == '\n';
+    struct trace_list list = {.items = arena_calloc(arena, count, sizeof(struct str))};
+    struct str line;
+    while (rest.len > 0 && str_split(&rest, '\n', &line)) {
+        if (line.len > 0)
+            add_line(&list, line);
+    }
+    return list;
+}
+
 static void add_fixes(struct exchange *x, struct trace_report *report)
 {
     struct fix_list fixes = {0};
+    struct text commands = {0};
     const struct fix_facts facts = fix_facts_of(x, x->outcome);
     fix_make(&facts, &fixes);
     report->fixes.items = arena_calloc(&x->arena, fixes.count + 1, sizeof(struct str));
-    for (size_t i = 0; i < fixes.count; i++)
+    for (size_t i = 0; i < fixes.count; i++) {
         add_line(&report->fixes, arena_copy(&x->arena, str_of(fixes.items[i].text)));
+        windows_fix_add(&fixes.items[i], &commands);
+    }
+    report->commands = lines_of(&commands, &x->arena);
+    text_clear(&commands);
     fix_clear(&fixes);
 }
 
@@ -180,16 +201,7 @@ static void add_windows(struct exchange *x, const struct explain_report *explain
 {
     struct text text = {0};
     explain_windows(explained, "", &text);
-    struct str rest = arena_copy(&x->arena, text_str(&text));
-    size_t count = 1;
-    for (size_t i = 0; i < rest.len; i++)
-        count += rest.ptr[i] == '\n';
-    report->windows.items = arena_calloc(&x->arena, count, sizeof(struct str));
-    struct str line;
-    while (rest.len > 0 && str_split(&rest, '\n', &line)) {
-        if (line.len > 0)
-            add_line(&report->windows, line);
-    }
+    report->windows = lines_of(&text, &x->arena);
     text_clear(&text);
 }
 

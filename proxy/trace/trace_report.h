@@ -81,7 +81,8 @@ struct trace_report { /* slices in the exchange's arena; static texts */
     struct chain_boxes chain;
     struct trace_list rules;
     struct trace_list fixes;
-    struct trace_list windows; /* where the same is set there */
+    struct trace_list windows;  /* where the same is set there */
+    struct trace_list commands; /* and the fixes as its commands */
 
     const struct trace_event *events;
     size_t event_count;

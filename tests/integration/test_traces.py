@@ -117,9 +117,13 @@ def test_the_reason_is_the_same_everywhere(traced, basics, folder, case, protoco
     end = trace.one("GENERAL_REQUEST_END")
     assert (end["HttpStatus"], end["HttpSubStatus"]) == tuple(case.status.split("."))
     assert int(end["BytesSent"]) > 0 and int(end["BytesReceived"]) > 0
+    page = trace.page.text
+    assert case.status in page and case.reason in page and refusal["id"] in page
+    assert "What to do" in page and "The same on Windows" in page and "Timeline" in page
+    assert ("None was presented" in page) == (who is None)
     subjects = [one["Subject"] for one in trace.all("CLIENT_CERTIFICATE")]
     assert (subjects == []) == (who is None)
-    assert folder.names() == ["fr000001.xml"]
+    assert folder.names() == ["fr000001.xml"] and folder.names("html") == ["fr000001.html"]
 
 
 def test_the_chain_names_store_and_fault(traced, basics, folder):
@@ -139,6 +143,7 @@ def test_a_missing_issuer_is_named(traced, basics, folder):
     missing = folder.first().all("CLIENT_CERTIFICATE")[-1]
     assert missing["Store"] == "missing"
     assert missing["Subject"] == "O=Elsewhere,CN=Outside Issuing CA"
+    assert "no store of this site holds it" in folder.first().page.text
 
 
 # ---- which requests ---------------------------------------------------------------------------
@@ -233,6 +238,7 @@ def test_no_text_breaks_a_trace(traced, basics, folder):
     leaf = trace.all("CLIENT_CERTIFICATE")[0]
     assert "script" in leaf["Subject"] and "\ufffd" in leaf["Subject"]
     assert b"<script" not in trace.bytes
+    assert "]]></Data>" in trace.page.text and "<script>&\"'" in trace.page.text
 
 
 def test_secrets_are_not_in_a_trace(traced, basics, folder):
@@ -243,7 +249,7 @@ def test_secrets_are_not_in_a_trace(traced, basics, folder):
     trace = folder.first()
     shown = trace.one("GENERAL_REQUEST_HEADERS")["Headers"]
     assert "Authorization: (not shown)" in shown and "X-Plain: seen" in shown
-    assert b"c2VjcmV0" not in trace.bytes
+    assert b"c2VjcmV0" not in trace.bytes and "c2VjcmV0" not in trace.page.source
 
 
 # ---- the folder -------------------------------------------------------------------------------
@@ -261,6 +267,7 @@ def test_numbers_go_on_and_the_oldest_are_deleted(traced, basics, folder):
     ask(again, "http/1.1", "/again", None)
     assert folder.wait("fr000006")[0].get("url").endswith("/again")
     eventually(lambda: folder.names() == ["fr000005.xml", "fr000006.xml"], "two are left")
+    eventually(lambda: folder.names("html") == ["fr000005.html", "fr000006.html"], "and their pages")
     assert [one for one in os.listdir(folder.path) if one.startswith(".")] == []
 
 
@@ -302,7 +309,7 @@ def test_a_full_disk_costs_traces_alone(traced, basics, folder):
     if os.geteuid() != 0:
         pytest.skip("needs root to mount a small file system")
     os.mkdir(folder.path)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k,mode=777", "none", folder.path],
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=777", "none", folder.path],
                              check=False, capture_output=True)
     if mounted.returncode != 0:
         pytest.skip("may not mount")

@@ -3,6 +3,7 @@
 SPDX-License-Identifier: MIT
 """
 
+import html.parser
 import os
 import re
 import shutil
@@ -72,6 +73,7 @@ class Trace:
 
     def __init__(self, path):
         self.path = path
+        self.page = Page(path[:-len("xml")] + "html")
         with open(path, "rb") as source:
             self.bytes = source.read()
         self.root = ElementTree.fromstring(self.bytes)
@@ -144,6 +146,40 @@ class Trace:
         assert (keywords, guid) == (wanted_keywords, wanted_guid)
         assert names[1:] == wanted, event.name
         assert list(event.descriptions) == described, event.name
+
+
+class Page(html.parser.HTMLParser):
+    """The fr000001.html beside it: its text, and that nothing in it runs or is fetched."""
+
+    ALLOWED = set("html head meta title style body main header section footer div span h1 h2 h3 p b "
+                  "i code pre ol ul li dl dt dd table tr th td svg circle path".split())
+
+    def __init__(self, path):
+        super().__init__(convert_charrefs=True)
+        self.text, self.is_style, self.open = "", False, []
+        with open(path, encoding="utf-8") as source:
+            self.source = source.read()
+        self.feed(self.source)
+        self.close()
+        assert self.open == [], "every element is closed"
+        for word in ("http://", "https://www", "url(", "@import"):
+            assert word not in self.source.split("</style>")[0], word
+
+    def handle_starttag(self, tag, attrs):
+        assert tag in self.ALLOWED, tag
+        for name, value in attrs:
+            assert not name.startswith("on") and name not in ("src", "href"), name
+            assert name != "style" or re.fullmatch(r"[a-z0-9:;%]*", value), value
+        if tag not in ("meta", "path", "circle"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in ("path", "circle"):
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
 
 
 class Folder:

@@ -62,6 +62,7 @@ static inline struct trace_report fixture_report(struct str text)
         .rules = {fixture_lines, 2},
         .fixes = {fixture_lines, 2},
         .windows = {fixture_lines, 2},
+        .commands = {fixture_lines, 2},
         .events = FIXTURE_EVENTS,
         .event_count = sizeof FIXTURE_EVENTS / sizeof FIXTURE_EVENTS[0],
         .began_ms = 1767225600000,
