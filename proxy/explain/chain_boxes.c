@@ -19,9 +19,8 @@ static struct str text_of(const struct cert *cert, cert_text_fn fn, struct arena
     return copy;
 }
 
-static struct str common_name(const struct cert *cert, struct arena *arena)
+static struct str common_name(const X509_NAME *name, struct arena *arena)
 {
-    const X509_NAME *name = X509_get_subject_name(cert->x509);
     int last = -1;
     for (int at = -1; (at = X509_NAME_get_index_by_NID(name, NID_commonName, at)) >= 0;)
         last = at;
@@ -111,7 +110,7 @@ static struct chain_box *add_box(struct chain_boxes *boxes, const struct cert *c
     bool is_authority = X509_get_extension_flags(cert->x509) & EXFLAG_CA;
     struct chain_box box = {
         .cert = cert,
-        .name = common_name(cert, arena),
+        .name = common_name(X509_get_subject_name(cert->x509), arena),
         .subject = text_of(cert, cert_subject_utf8, arena),
         .issuer = text_of(cert, cert_issuer_utf8, arena),
         .serial = text_of(cert, cert_serial, arena),
@@ -136,17 +135,20 @@ static bool is_on_path(const struct verdict *verdict, const struct cert *cert)
 }
 
 /* The issuer of the last box, which nobody has. */
-static void add_missing(struct chain_boxes *boxes)
+static void add_missing(struct chain_boxes *boxes, struct arena *arena)
 {
-    struct str name = {NULL, 0};
+    struct chain_box missing = {0};
     if (boxes->count > 0) {
         const struct chain_box *last = &boxes->items[boxes->count - 1];
         if (last->is_anchor || last->is_self_issued)
             return;
-        name = last->issuer;
+        missing.name = common_name(X509_get_issuer_name(last->cert->x509), arena);
+        missing.subject = last->issuer;
+        missing.is_authority = true;
+        if (missing.name.len == 0)
+            missing.name = missing.subject;
     }
-    boxes->items[boxes->count++] =
-        (struct chain_box){.name = name, .subject = name, .is_authority = boxes->count > 0};
+    boxes->items[boxes->count++] = missing;
 }
 
 void chain_boxes_make(const struct verdict *verdict, struct cert *const *presented, size_t count,
@@ -158,7 +160,7 @@ void chain_boxes_make(const struct verdict *verdict, struct cert *const *present
         for (size_t i = 0; i < count && boxes->count < CHAIN_BOXES_MAX; i++)
             (void)add_box(boxes, presented[i], arena);
         if (count == 0)
-            add_missing(boxes);
+            add_missing(boxes, arena);
         return;
     }
     uint32_t seen = 0;
@@ -172,7 +174,7 @@ void chain_boxes_make(const struct verdict *verdict, struct cert *const *present
         seen |= element->errors;
     }
     boxes->whole = verdict->errors & ~seen;
-    add_missing(boxes);
+    add_missing(boxes, arena);
     for (size_t i = 0; i < count && boxes->count < CHAIN_BOXES_MAX; i++) {
         if (!is_on_path(verdict, presented[i]))
             add_box(boxes, presented[i], arena)->is_aside = true;

@@ -167,6 +167,15 @@ static const char *role_of(const struct chain_box *box, size_t index)
     return box->is_self_issued ? "Root authority" : "Intermediate authority";
 }
 
+static void add_subject(struct text *out, const struct chain_box *box)
+{
+    if (str_equal(box->name, box->subject))
+        return;
+    text_add_cstr(out, "<p class=\"dn\">");
+    html_text_add(out, box->subject);
+    text_add_cstr(out, "</p>\n");
+}
+
 static void add_certificate(struct text *out, const struct chain_box *box, size_t index,
                             int64_t now)
 {
@@ -178,11 +187,7 @@ static void add_certificate(struct text *out, const struct chain_box *box, size_
               chain_boxes_store_words(box->store), box->is_anchor ? ", trusted here" : "");
     html_text_add(out, box->name);
     text_add_cstr(out, "</p>\n");
-    if (!str_equal(box->name, box->subject)) {
-        text_add_cstr(out, "<p class=\"dn\">");
-        html_text_add(out, box->subject);
-        text_add_cstr(out, "</p>\n");
-    }
+    add_subject(out, box);
     if (box->cert != NULL)
         add_life(out, box->cert, now);
     text_add_cstr(out, "<dl>");
@@ -209,7 +214,10 @@ static void add_missing(struct text *out, const struct chain_box *box, size_t in
         text_add_cstr(out, "None was presented");
     else
         html_text_add(out, box->name);
-    text_addf(out, "</p>\n<p class=\"dn\">%s</p>\n",
+    text_add_cstr(out, "</p>\n");
+    if (index > 0)
+        add_subject(out, box);
+    text_addf(out, "<p class=\"dn\">%s</p>\n",
               index == 0 ? "The client was asked for a certificate and sent none."
                          : "The client did not send it, and no store of this site holds it.");
     add_errors(out, errors);

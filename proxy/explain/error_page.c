@@ -8,6 +8,7 @@
 #include "core/snapshot.h"
 #include "explain/error_page_files.h"
 #include "explain/error_page_text.h"
+#include "explain/exchange_chain.h"
 #include "explain/fix.h"
 #include "explain/fix_facts.h"
 #include "tls/tls_transport.h"
@@ -186,6 +187,9 @@ static struct page detailed_page(struct exchange *x, enum outcome outcome)
         texts[i] = fixes.items[i].text;
     facts.fixes = texts;
     facts.fix_count = fixes.count;
+    struct chain_boxes *chain = arena_alloc(&x->arena, sizeof *chain);
+    if (exchange_chain_boxes(x, outcome, chain))
+        facts.chain = chain;
     add_details(&facts, x, verdict);
     struct page page = render(x, &facts);
     fix_clear(&fixes);

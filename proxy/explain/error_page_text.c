@@ -3,6 +3,7 @@
 
 #include "base/json_text.h"
 #include "base/unicode.h"
+#include "explain/chain_drawing.h"
 #include "explain/html_text.h"
 #include "http/http1_write.h"
 
@@ -100,13 +101,13 @@ static void add_escaped(struct text *out, const char *value)
     html_text_add(out, str_of(value));
 }
 
-static void add_head(struct text *out, const char *title, const char *heading)
+static void add_head(struct text *out, const char *title, const char *heading, const char *style)
 {
     text_add_cstr(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
                        "<meta name=\"robots\" content=\"noindex\">\n<title>");
     add_escaped(out, title);
-    text_addf(out, "</title>\n<style>%s</style>\n</head>\n<body>\n<main>\n<h1>", STYLE);
+    text_addf(out, "</title>\n<style>%s%s</style>\n</head>\n<body>\n<main>\n<h1>", STYLE, style);
     add_escaped(out, heading);
     text_add_cstr(out, "</h1>\n");
 }
@@ -172,11 +173,15 @@ void error_page_add_html(const struct error_page_facts *facts, struct text *out)
     }
     struct text sentence = {0};
     add_sentence(&sentence, facts);
-    add_head(out, title.ptr, heading.ptr);
+    add_head(out, title.ptr, heading.ptr, facts->chain != NULL ? CHAIN_DRAWING_STYLE : "");
     text_add_cstr(out, "<p>");
     add_escaped(out, sentence.ptr);
     text_add_cstr(out, "</p>\n");
     text_clear(&sentence);
+    if (facts->chain != NULL) {
+        text_add_cstr(out, "<h2>Certificate chain</h2>\n");
+        chain_drawing_add(facts->chain, out);
+    }
     if (facts->is_detailed) {
         add_details(out, facts);
         text_add_cstr(out, "<p class=\"id\">Remote clients see neither the causes nor the codes, "

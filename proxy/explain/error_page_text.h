@@ -15,6 +15,8 @@
 #include "explain/error_page_accept.h"
 #include "http/outcome.h"
 
+struct chain_boxes;
+
 struct error_page_row { /* of the table of details */
     const char *name;
     struct str value; /* not escaped */
@@ -30,6 +32,7 @@ struct error_page_facts {
     /* Of detailed pages only: */
     const char *const *fixes; /* sentences without a full stop */
     size_t fix_count;
+    const struct chain_boxes *chain; /* drawn in HTML; NULL: certificates have no part in it */
     struct error_page_row rows[ERROR_PAGE_ROWS_MAX];
     size_t row_count;
 };

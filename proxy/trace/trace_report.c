@@ -10,6 +10,7 @@
 #include "core/engine_state.h"
 #include "core/snapshot.h"
 #include "explain/error_page_text.h"
+#include "explain/exchange_chain.h"
 #include "explain/explain.h"
 #include "explain/explain_windows.h"
 #include "explain/fix_facts.h"
@@ -135,31 +136,6 @@ static void add_activity(struct trace_report *report)
 
 /* ---- the verdict -------------------------------------------------------------------------- */
 
-/* The one that this request was decided by; other requests of the connection may have brought
- * another one since. */
-static const struct verdict *verdict_of(struct exchange *x)
-{
-    enum outcome failed = x->failed != OUTCOME_OK ? x->failed : x->outcome;
-    const struct verdict *verdict = exchange_identity(x)->verdict;
-    if (verdict == NULL && !outcome_is_verdict(failed) && !x->is_forwarded)
-        verdict = connection_path(x->connection);
-    if (verdict == NULL)
-        return NULL;
-    enum outcome expected = outcome_is_verdict(failed) ? failed : OUTCOME_OK;
-    return verdict->outcome == expected ? verdict : NULL;
-}
-
-static void add_chain(struct exchange *x, const struct verdict *verdict,
-                      struct trace_report *report)
-{
-    const struct identity *identity = exchange_identity(x);
-    report->has_chain =
-        exchange_judged_certificate(x) != NULL || x->outcome == OUTCOME_CERTIFICATE_REQUIRED;
-    if (report->has_chain)
-        chain_boxes_make(verdict, identity->presented, identity->presented_count, x->started_wall_s,
-                         &x->arena, &report->chain);
-}
-
 static void add_line(struct trace_list *list, struct str line)
 {
     list->items[list->count++] = line;
@@ -280,12 +256,12 @@ void trace_report_make(struct exchange *x, struct exchange_bytes bytes, bool is_
     add_result(x, report);
     if (x->site == NULL)
         return;
-    const struct verdict *verdict = verdict_of(x);
+    const struct verdict *verdict = exchange_chain_verdict(x, x->outcome);
     report->site = str_of(x->site->config->name);
     report->site_id = (unsigned)(x->site - x->engine->snapshot->sites) + 1;
     if (x->place != NULL)
         add_explanation(x, verdict, report);
-    add_chain(x, verdict, report);
+    report->has_chain = exchange_chain_boxes(x, x->outcome, &report->chain);
     if (x->outcome != OUTCOME_OK)
         add_fixes(x, report);
 }

@@ -43,6 +43,28 @@ def test_markup_in_a_certificate_stays_text(start, basics):
     assert "<img" not in text and "&lt;img" in text
 
 
+def test_the_chain_is_drawn(start, basics):
+    proxy = start(site(basics, name="orders"))
+    text = tlsclient.fetch(proxy, "/", identity=basics.outsider, chain=[]).body.decode()
+    missing = text.split('class="cert gone"')[1]
+    assert "Missing issuer" in missing and "CN=Outside Issuing CA" in missing
+    assert "<code>partial_chain</code>" in missing
+    text = tlsclient.fetch(proxy, "/", identity=basics.issuing.issue("CN=old", since=-9, until=-2)).body.decode()
+    boxes = text.split('<div class="cert')[1:]
+    assert len(boxes) == 3
+    assert boxes[0].startswith(" bad") and "<code>expired</code>" in boxes[0] and "expired 2 days ago" in boxes[0]
+    assert "trust.intermediate" in boxes[1] or "sent by the client" in boxes[1]
+    assert boxes[2].startswith(" anchor") and "trust.root" in boxes[2]
+    text = tlsclient.fetch(proxy, "/").body.decode()
+    assert "None was presented" in text
+
+
+def test_nothing_is_drawn_where_certificates_have_no_part(start, basics):
+    proxy = start(site(basics, client_certificate="ignore", upstream="http://127.0.0.1:1"))
+    text = tlsclient.fetch(proxy, "/", identity=basics.outsider).body.decode()
+    assert "502.3" in text and "Certificate chain" not in text and "mallory" not in text
+
+
 def test_custom_mode_hides_why_from_everyone(start, basics):
     proxy = start(site(basics, name="orders", errors={"mode": "custom"}))
     answer = tlsclient.fetch(proxy, "/", identity=basics.outsider)
