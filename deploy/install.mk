@@ -25,6 +25,7 @@ DOC_FILES := README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE proxy.ya
 # mode:source:target
 INSTALLED := 0755:$(BIN):$(SBINDIR)/mtls-proxy \
              0644:$(DEPLOY)/systemd/mtls-proxy.service:$(UNITDIR)/mtls-proxy.service \
+             0644:deploy/systemd/mtls-proxy.socket:$(UNITDIR)/mtls-proxy.socket \
              0644:deploy/systemd/sysusers.conf:$(SYSUSERSDIR)/mtls-proxy.conf \
              0644:$(DEPLOY)/systemd/tmpfiles.conf:$(TMPFILESDIR)/mtls-proxy.conf \
              0644:deploy/logrotate:$(SYSCONFDIR)/logrotate.d/mtls-proxy \

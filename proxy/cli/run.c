@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "cli/cli.h"
 #include "cli/load.h"
 #include "cli/usage.h"
@@ -18,7 +20,9 @@ static const char USAGE[] =
     "usage: mtls-proxy run [-c FILE] [--keylog FILE]\n"
     "\n"
     "Serves in the foreground until SIGTERM, SIGQUIT or SIGINT; a second one stops at once.\n"
-    "SIGHUP loads the configuration again, SIGUSR1 reopens the log files.\n"
+    "SIGHUP loads the configuration again, SIGUSR1 reopens the log files, SIGUSR2 lets the "
+    "program\n"
+    "file as it is now take over, without a connection lost.\n"
     "\n"
     "  -c, --config FILE  the configuration (default: ./proxy.yaml, else\n"
     "                     /etc/mtls-proxy/proxy.yaml); - is the standard input\n"
@@ -42,6 +46,37 @@ static int open_keylog(const char *name)
              "there: whoever reads it reads all traffic\"",
              name);
     return fd;
+}
+
+/* The file that this program was started from, so that an upgrade finds what is there then; the
+ * caller frees it. */
+static char *program_path(void)
+{
+    char link[PATH_MAX];
+    const char *name = program_invocation_name;
+    if (name[0] == '/')
+        return xstrdup(name);
+    if (strchr(name, '/') != NULL) {
+        char *folder = getcwd(NULL, 0);
+        char *path = xasprintf("%s/%s", folder == NULL ? "." : folder, name);
+        free(folder);
+        return path;
+    }
+    ssize_t len = readlink("/proc/self/exe", link, sizeof link);
+    return len > 0 && (size_t)len < sizeof link ? xstrndup(link, (size_t)len) : xstrdup(name);
+}
+
+/* As we were started: the name of the program before the command and its arguments. */
+static int serve(const char *config_file, int keylog_fd, int argc, char *const *argv)
+{
+    char *program = program_path();
+    char **arguments = xcalloc((size_t)argc + 2, sizeof *arguments);
+    arguments[0] = program_invocation_name;
+    memcpy(arguments + 1, argv, (size_t)argc * sizeof *arguments);
+    int status = master_run(config_file, keylog_fd, program, arguments);
+    free(arguments);
+    free(program);
+    return status;
 }
 
 int cli_run(int argc, char **argv)
@@ -81,5 +116,5 @@ int cli_run(int argc, char **argv)
     int keylog_fd = keylog == NULL ? 0 : open_keylog(keylog);
     if (keylog_fd < 0)
         return EXIT_FAILURE;
-    return master_run(config_file, keylog_fd);
+    return serve(config_file, keylog_fd, argc, argv);
 }

@@ -79,6 +79,7 @@ void client_free(struct client *client);
  * is known only once our last bytes came back as a reset: at once on this machine, else as a rule
  * too late. */
 bool client_peer_is_gone(const struct client *client);
-/* The engine drains: idle connections go after grace_ms, others after their exchange. */
+/* The engine drains: idle connections go after grace_ms, new ones a second later if that is 0,
+ * others after their exchange. */
 void client_drain(struct client *client, uint64_t grace_ms);
 #endif

@@ -380,9 +380,15 @@ void client_new(struct engine_listener *listener, int fd, const struct addr *pee
     transport_want(&client->stream.transport, true, false);
 }
 
+/* While the engine drains: who has just come has sent its first request, or is about to, and would
+ * not expect the end of a connection that it has never used. */
+#define FIRST_REQUEST_MS 1000
+
 void client_drain(struct client *client, uint64_t grace_ms)
 {
     client->close_after = true;
+    if (grace_ms == 0 && !client->crowd.has_asked && !client->engine->is_stale)
+        grace_ms = FIRST_REQUEST_MS;
     if (client->state == CLIENT_LINGER)
         linger_hurry(client);
     bool is_idle = client->state == CLIENT_IDLE;

@@ -407,3 +407,23 @@ bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b)
     }
     return true;
 }
+
+bool snapshot_policy(const struct snapshot *snapshot,
+                     unsigned char ret_digest[SNAPSHOT_POLICY_SIZE])
+{
+    bool is_known = true;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    (void)EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+    (void)EVP_DigestUpdate(context, &snapshot->config->source_hash,
+                           sizeof snapshot->config->source_hash);
+    for (size_t i = 0; i < snapshot->site_count; i++) {
+        const struct snapshot_site *site = &snapshot->sites[i];
+        is_known = is_known && !reads_mapping_files(site->config);
+        (void)EVP_DigestUpdate(context, site->policy, sizeof site->policy);
+        if (site->trust != NULL)
+            (void)EVP_DigestUpdate(context, trust_revocation_digest(site->trust), 32);
+    }
+    (void)EVP_DigestFinal_ex(context, ret_digest, NULL);
+    EVP_MD_CTX_free(context);
+    return is_known;
+}

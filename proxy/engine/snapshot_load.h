@@ -37,5 +37,10 @@ MUST_USE bool snapshot_inherit_crls(struct snapshot *snapshot, const struct snap
 /* True when a request would be judged alike under both: connections of the one may live on for a
  * moment under the other. */
 bool snapshot_same_policy(const struct snapshot *a, const struct snapshot *b);
+#define SNAPSHOT_POLICY_SIZE 32
+/* The same across processes: equal digests, alike. False when there is none, because files that a
+ * mapping reads may have changed. */
+MUST_USE bool snapshot_policy(const struct snapshot *snapshot,
+                              unsigned char ret_digest[SNAPSHOT_POLICY_SIZE]);
 
 #endif

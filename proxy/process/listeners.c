@@ -2,6 +2,8 @@
 #include "process/listeners.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,14 +21,17 @@ struct entry {
     bool is_new;    /* opened by the prepare that is pending */
     bool is_wanted; /* named by the last prepare */
     bool is_retired;
-    int *fds; /* one a slot */
+    bool is_lent;   /* never shut down: whoever lent it goes on listening */
+    bool is_shared; /* nor this: a predecessor or successor serves it */
+    int *fds;       /* one a slot */
 };
 
 struct listeners {
     struct entry *entries; /* in the order they were opened */
     unsigned slots;
     listeners_open_fn open;
-    bool *is_alive; /* one a slot, as steered last */
+    struct inherited *inherited; /* NULL: nobody passed any */
+    bool *is_alive;              /* one a slot, as steered last */
 };
 
 struct listeners *listeners_new(unsigned slots, listeners_open_fn open)
@@ -52,7 +57,8 @@ static void remove_entries(struct listeners *listeners, bool (*is_out)(const str
         *at = entry->next;
         for (unsigned i = 0; i < listeners->slots; i++) {
             /* Draining workers hold copies of the descriptor; shutdown reaches the socket. */
-            (void)shutdown(entry->fds[i], SHUT_RDWR);
+            if (!entry->is_lent && !entry->is_shared)
+                (void)shutdown(entry->fds[i], SHUT_RDWR);
             (void)close(entry->fds[i]);
         }
         free(entry->fds);
@@ -67,12 +73,17 @@ static bool is_any(const struct entry *entry)
 
 static bool is_new(const struct entry *entry)
 {
-    return entry->is_new;
+    return entry->is_new && !entry->is_lent;
 }
 
 static bool is_retired(const struct entry *entry)
 {
-    return entry->is_retired;
+    return entry->is_retired && !entry->is_lent;
+}
+
+void listeners_inherit(struct listeners *listeners, struct inherited *inherited)
+{
+    listeners->inherited = inherited;
 }
 
 void listeners_free(struct listeners *listeners)
@@ -104,24 +115,56 @@ static void steer_entry(const struct listeners *listeners, const struct entry *e
         log_debug("listeners.steering", "error=%s", strerrorname_np(-error));
 }
 
+/* Inherited sockets, or new ones. */
+static int open_sockets(const struct listeners *listeners, struct addr *addr, int *fds,
+                        bool *ret_is_lent, bool *ret_is_shared)
+{
+    unsigned count = 0;
+    if (listeners->inherited != NULL)
+        count = inherited_claim(listeners->inherited, addr, listeners->slots, fds, ret_is_lent);
+    *ret_is_shared = count > 0 && !*ret_is_lent;
+    if (count == 0)
+        return listeners->open(addr, listeners->slots, fds);
+    for (unsigned i = count; i < listeners->slots; i++) {
+        fds[i] = fcntl(fds[i % count], F_DUPFD_CLOEXEC, INHERITED_FIRST_FD);
+        if (fds[i] >= 0)
+            continue;
+        int error = -errno;
+        while (i > 0) {
+            (void)close(fds[--i]);
+        }
+        return error;
+    }
+    return 0;
+}
+
 static int open_entry(struct listeners *listeners, const struct listener_wish *wish,
                       struct entry **ret_entry)
 {
     int *fds = xcalloc(listeners->slots, sizeof *fds);
     struct addr addr = wish->addr;
-    int error = listeners->open(&addr, listeners->slots, fds);
+    bool is_lent = false;
+    bool is_shared = false;
+    int error = open_sockets(listeners, &addr, fds, &is_lent, &is_shared);
     if (error < 0) {
         free(fds);
         return error;
     }
     struct entry *entry = xmalloc(sizeof *entry);
-    *entry = (struct entry){
-        .wish = wish->addr, .addr = addr, .is_https = wish->is_https, .is_new = true, .fds = fds};
+    *entry = (struct entry){.wish = wish->addr,
+                            .addr = addr,
+                            .is_https = wish->is_https,
+                            .is_new = true,
+                            .is_lent = is_lent,
+                            .is_shared = is_shared,
+                            .fds = fds};
     struct entry **last = &listeners->entries;
     while (*last != NULL)
         last = &(*last)->next;
     *last = entry;
-    if (memchr(listeners->is_alive, 0, listeners->slots * sizeof(bool)) != NULL)
+    /* A predecessor may have steered what it left us. */
+    if (listeners->inherited != NULL ||
+        memchr(listeners->is_alive, 0, listeners->slots * sizeof(bool)) != NULL)
         steer_entry(listeners, entry);
     *ret_entry = entry;
     return 0;
@@ -137,7 +180,8 @@ int listeners_prepare(struct listeners *listeners, const struct listener_wish *w
     struct listener_set set = {.count = count,
                                .slots = listeners->slots,
                                .fds = xcalloc(count * listeners->slots, sizeof *set.fds),
-                               .addrs = xcalloc(count, sizeof *set.addrs)};
+                               .addrs = xcalloc(count, sizeof *set.addrs),
+                               .is_lent = xcalloc(count, sizeof *set.is_lent)};
     for (size_t i = 0; i < count; i++) {
         struct entry *entry = find_free(listeners, &wishes[i]);
         int error = entry == NULL ? open_entry(listeners, &wishes[i], &entry) : 0;
@@ -149,6 +193,7 @@ int listeners_prepare(struct listeners *listeners, const struct listener_wish *w
         }
         entry->is_wanted = true;
         set.addrs[i] = entry->addr;
+        set.is_lent[i] = entry->is_lent;
         for (unsigned slot = 0; slot < set.slots; slot++)
             set.fds[i * set.slots + slot] = entry->fds[slot];
     }
@@ -193,6 +238,41 @@ void listeners_steer(struct listeners *listeners, const bool *is_alive)
     log_info("listeners.steered", "slots=%u alive=%u", listeners->slots, alive);
 }
 
+size_t listeners_list(const struct listeners *listeners, int **ret_fds, size_t *ret_own)
+{
+    size_t room = listeners_count(listeners) * listeners->slots;
+    size_t count = 0;
+    int *fds = xcalloc(room, sizeof *fds);
+    for (int is_lent = 0; is_lent < 2; is_lent++) {
+        for (const struct entry *entry = listeners->entries; entry != NULL; entry = entry->next) {
+            if ((entry->is_retired && !entry->is_lent) || entry->is_lent != (is_lent != 0))
+                continue;
+            memcpy(fds + count, entry->fds, listeners->slots * sizeof *fds);
+            count += listeners->slots;
+        }
+        if (is_lent == 0)
+            *ret_own = count;
+    }
+    *ret_fds = fds;
+    return count;
+}
+
+static void set_shared(struct listeners *listeners, bool is_shared)
+{
+    for (struct entry *entry = listeners->entries; entry != NULL; entry = entry->next)
+        entry->is_shared = is_shared;
+}
+
+void listeners_hand_over(struct listeners *listeners)
+{
+    set_shared(listeners, true);
+}
+
+void listeners_take_over(struct listeners *listeners)
+{
+    set_shared(listeners, false);
+}
+
 size_t listeners_count(const struct listeners *listeners)
 {
     size_t count = 0;
@@ -205,5 +285,6 @@ void listener_set_clear(struct listener_set *set)
 {
     free(set->fds);
     free(set->addrs);
+    free(set->is_lent);
     *set = (struct listener_set){0};
 }

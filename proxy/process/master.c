@@ -25,13 +25,15 @@
 #include "process/path_problem.h"
 #include "process/pid_file.h"
 #include "process/reload.h"
+#include "process/upgrade.h"
 #include "tls/tls_store.h"
 #include "tls/tls_ticket.h"
 
 #define MAX_DRAINING   4U
 #define ROTATE_SECONDS 3600
 
-static const int SIGNALS[MASTER_SIGNALS] = {SIGHUP, SIGUSR1, SIGTERM, SIGQUIT, SIGINT, SIGCHLD};
+static const int SIGNALS[MASTER_SIGNALS] = {SIGHUP,  SIGUSR1, SIGUSR2, SIGTERM,
+                                            SIGQUIT, SIGINT,  SIGCHLD};
 
 void master_wake(void *arg)
 {
@@ -97,7 +99,13 @@ static bool is_anyone_leaving_accepting(const struct master *master)
 
 static void step_reload(struct master *master, unsigned draining)
 {
-    if (!master->is_reload_wanted || master->starting != NULL || master->active == NULL)
+    if (master->starting != NULL || master->active == NULL || upgrade_is_pending(master))
+        return;
+    if (master->is_upgrade_wanted) {
+        upgrade_begin(master);
+        return;
+    }
+    if (!master->is_reload_wanted)
         return;
     if (draining < MAX_DRAINING) {
         reload_begin(master);
@@ -161,6 +169,7 @@ static void on_stop(struct master *master, const char *name)
     }
     log_notice("master.stopping", "signal=%s how=%s", name,
                master->stop == STOP_DRAIN ? "drain" : "now");
+    upgrade_cancel(master);
     if (master->stop == STOP_DRAIN)
         (void)notify_stopping();
     for (struct release *release = master->releases; release != NULL; release = release->next) {
@@ -198,7 +207,7 @@ static void reap(struct master *master)
     int status;
     pid_t pid;
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        bool is_ours = false;
+        bool is_ours = upgrade_reaped(master, pid, status);
         for (struct release *release = master->releases; release != NULL && !is_ours;
              release = release->next)
             is_ours = generation_reaped(release->generation, pid, status) ||
@@ -218,6 +227,8 @@ static void on_signal(evutil_socket_t number, short what, void *arg)
         reopen_logs(master);
     else if (number == SIGHUP)
         master->is_reload_wanted = true;
+    else if (number == SIGUSR2)
+        master->is_upgrade_wanted = true;
     else
         on_stop(master, sigabbrev_np((int)number));
     master_wake(master);
@@ -278,7 +289,6 @@ static bool add_events(struct master *master)
             return false;
     }
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)signal(SIGUSR2, SIG_IGN);
     master->step = event_new(master->base, -1, 0, on_step, master);
     master->rotate = event_new(master->base, -1, EV_PERSIST, on_rotate, master);
     struct timeval hour = {.tv_sec = ROTATE_SECONDS};
@@ -308,6 +318,8 @@ static void clear(struct master *master)
         pid_file_remove(master->pid_file);
     free(master->pid_file);
     log_configure(STDERR_FILENO, LOG_LEVEL_NOTICE, false, false);
+    upgrade_clear(master);
+    inherited_clear(&master->inherited);
     listeners_free(master->listeners);
     release_free(master->logging);
     privileges_clear(&master->privileges);
@@ -339,11 +351,16 @@ static struct release *load_first(struct master *master, struct error_list *erro
     if (config == NULL)
         return NULL;
     master->slots = release_workers(config);
+    if (master->inherited.slots != 0 && master->inherited.slots != master->slots)
+        errors_add(errors, config->workers_mark,
+                   "workers: an upgrade from %u to %u needs a restart, because each worker has "
+                   "sockets of its own",
+                   master->inherited.slots, master->slots);
     uint64_t sessions = config->sessions.store;
     master->shm = shm_new(tls_ticket_keys_size(), tls_store_size(sessions), master->slots);
     if (master->shm == NULL)
         errors_add(errors, (struct mark){0}, "no shared memory: %s", strerrordesc_np(errno));
-    if (master->shm == NULL ||
+    if (master->shm == NULL || errors->errors > 0 ||
         !privileges_lookup(&config->user, geteuid() == 0, &master->privileges, errors)) {
         master->parts->config_free(config);
         return NULL;
@@ -378,7 +395,9 @@ static enum master_exit prepare(struct master *master, struct release *release)
     logs_use(&release->logs);
     master_check_nofile(master, release);
     master->listeners = listeners_new(master->slots, master->parts->listener_open);
+    listeners_inherit(master->listeners, &master->inherited);
     int error = release_bind(release, master->listeners, "master.bind");
+    inherited_warn_unclaimed(&master->inherited);
     if (error < 0)
         return MASTER_CANNOT_BIND;
     if (!add_events(master)) {
@@ -408,7 +427,7 @@ static void take_standard_descriptors(void)
         (void)close(fd);
 }
 
-/* A HUP or USR1 during the start would kill us; it is handled once everything stands. */
+/* A HUP, USR1 or USR2 during the start would kill us; it is handled once everything stands. */
 static void hold_signals(void)
 {
     sigset_t held;
@@ -441,6 +460,7 @@ int master_run_with(const char *config_file, const struct master_parts *parts)
     struct error_list errors = {0};
     take_standard_descriptors();
     hold_signals();
+    inherited_read(&master.inherited);
     struct release *release = load_first(&master, &errors);
     print_errors(&errors);
     errors_clear(&errors);

@@ -28,13 +28,15 @@ struct master_parts {
     void (*snapshot_free)(struct snapshot *snapshot);
     listeners_open_fn listener_open;
     process_main_fn worker_main;
-    int keylog_fd; /* config.keylog_fd of every configuration */
+    int keylog_fd;          /* config.keylog_fd of every configuration */
+    const char *program;    /* the file that an upgrade starts; NULL: there are none */
+    char *const *arguments; /* with which this one was started, argv[0] first */
 };
 
 /* keylog_fd: TLS secrets are written there; 0: nowhere. Serves until it is told to stop; the value
  * is an enum master_exit. Errors in the configuration at the start go to stderr as
  * `file:line:column: error: text`, everything else to the log. */
-int master_run(const char *config_file, int keylog_fd);
+int master_run(const char *config_file, int keylog_fd, const char *program, char *const *arguments);
 int master_run_with(const char *config_file, const struct master_parts *parts);
 
 #endif

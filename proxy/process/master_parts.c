@@ -9,7 +9,7 @@
 #include "process/master.h"
 #include "process/worker.h"
 
-int master_run(const char *config_file, int keylog_fd)
+int master_run(const char *config_file, int keylog_fd, const char *program, char *const *arguments)
 {
     const struct master_parts parts = {
         .config_load = config_load,
@@ -19,6 +19,8 @@ int master_run(const char *config_file, int keylog_fd)
         .listener_open = listener_open,
         .worker_main = worker_main,
         .keylog_fd = keylog_fd,
+        .program = program,
+        .arguments = arguments,
     };
     return master_run_with(config_file, &parts);
 }

@@ -1,4 +1,4 @@
-/* master_private.h - the state of the master, shared by master.c and reload.c alone.
+/* master_private.h - the state of the master, shared by master.c, reload.c and upgrade.c alone.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_PROCESS_MASTER_PRIVATE_H
@@ -8,12 +8,19 @@
 
 #include <event2/event.h>
 
+#include "process/inherited.h"
 #include "process/master.h"
 #include "process/release.h"
 #include "process/shm.h"
 #include "process/stop_level.h"
 
-#define MASTER_SIGNALS 6
+#define MASTER_SIGNALS 7
+
+struct upgrade { /* a successor that was started and is not ready yet */
+    pid_t pid;   /* 0: none */
+    int fd;
+    struct event *answer;
+};
 
 struct master {
     const struct master_parts *parts;
@@ -27,7 +34,9 @@ struct master {
     struct shm *shm;
     struct tls_ticket_keys *keys; /* in shm */
     struct privileges privileges;
+    struct inherited inherited;
     struct listeners *listeners;
+    struct upgrade upgrade;
     struct release *releases; /* all that have a living process, newest first */
     struct release *active;   /* NULL until the first is ready */
     struct release *starting; /* NULL when none is */
@@ -39,6 +48,7 @@ struct master {
     uint64_t stop_at_ms; /* when it was last raised by a signal */
     bool is_reload_wanted;
     bool is_hold_logged;
+    bool is_upgrade_wanted;
     enum master_exit exit_code;
 };
 

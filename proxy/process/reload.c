@@ -10,6 +10,7 @@
 #include "engine/snapshot_load.h"
 #include "process/master_private.h"
 #include "process/notify.h"
+#include "process/upgrade.h"
 
 #define START_TIMEOUT_MS UINT64_C(30000)
 
@@ -154,7 +155,9 @@ void reload_switch(struct master *master, struct release *release)
     }
     listeners_commit(master->listeners);
     log_serving(master);
-    (void)notify_ready();
+    /* Of a successor the predecessor speaks: the service manager listens to nobody else yet. */
+    if (!upgrade_announce(master))
+        (void)notify_ready();
 }
 
 void reload_give_up(struct master *master)

@@ -29,8 +29,9 @@ struct worker {
     uint64_t deadline_at_ms; /* while draining */
     int *listen_fds;         /* this slot's */
     int error_fd;
-    int access_fd; /* -1: none */
-    int spool_fd;  /* -1: none */
+    int access_fd;     /* -1: none */
+    int spool_fd;      /* -1: none */
+    bool is_accepting; /* it was told to, once */
     bool is_draining;
     bool is_broken;
 };
@@ -92,14 +93,19 @@ static void on_terminate(evutil_socket_t signal, short what, void *arg)
 
 static void on_master_gone(struct worker *worker)
 {
+    const struct listener_set *listeners = worker->context->listeners;
+    bool was_serving = worker->is_accepting && !worker->is_draining;
     event_free(worker->control);
     worker->control = NULL;
     log_warn("worker.orphaned", "slot=%u pid=%d", worker->seat->slot, (int)getpid());
     drain(worker, 0, worker->context->snapshot->config->timeouts.stop);
     /* Nobody will ever accept from these again: refuse clients and free the address for the next
-     * master. */
-    for (size_t i = 0; i < worker->context->listeners->count; i++)
-        (void)shutdown(worker->listen_fds[i], SHUT_RDWR);
+     * master. Those of one that drains, or that never began, are others': of newer workers, of a
+     * successor, of a predecessor. */
+    for (size_t i = 0; i < listeners->count && was_serving; i++) {
+        if (!listeners->is_lent[i])
+            (void)shutdown(worker->listen_fds[i], SHUT_RDWR);
+    }
 }
 
 static void take_log(struct worker *worker, const struct control_message *message)
@@ -135,9 +141,10 @@ static void take_crls(struct worker *worker, const struct control_message *messa
 
 static void take_message(struct worker *worker, const struct control_message *message)
 {
-    if (message->kind == CONTROL_ACCEPT && !worker->is_draining)
+    if (message->kind == CONTROL_ACCEPT && !worker->is_draining) {
+        worker->is_accepting = true;
         engine_accept(worker->engine);
-    else if (message->kind == CONTROL_DRAIN)
+    } else if (message->kind == CONTROL_DRAIN)
         drain(worker, message->grace_ms, message->deadline_ms);
     else if (message->kind == CONTROL_STOP)
         (void)event_base_loopbreak(worker->base);

@@ -60,6 +60,7 @@ def test_what_a_system_needs_is_where_it_looks(install):
     files = files_under(install())
     for wanted in ("usr/local/sbin/mtls-proxy",
                    "usr/local/lib/systemd/system/mtls-proxy.service",
+                   "usr/local/lib/systemd/system/mtls-proxy.socket",
                    "usr/local/lib/sysusers.d/mtls-proxy.conf",
                    "usr/local/lib/tmpfiles.d/mtls-proxy.conf",
                    "etc/logrotate.d/mtls-proxy",

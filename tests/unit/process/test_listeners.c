@@ -2,7 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "process/listeners.h"
@@ -184,6 +187,137 @@ START_TEST(closes_everything_at_the_end)
 }
 END_TEST
 
+/* ---- sockets of others ---- */
+
+static int listening(struct listener_wish *ret_wish)
+{
+    struct listener_wish wanted = wish(0, true);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr *local = (void *)&wanted.addr.storage;
+    ck_assert_int_eq(bind(fd, local, wanted.addr.len), 0);
+    ck_assert_int_eq(listen(fd, 5), 0);
+    ck_assert_int_eq(getsockname(fd, local, &wanted.addr.len), 0);
+    *ret_wish = wanted;
+    return fd;
+}
+
+static bool is_listening(int fd)
+{
+    int value = 0;
+    socklen_t len = sizeof value;
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &len) == 0 && value == 1;
+}
+
+static struct inherited inherited_of(struct inherited_socket *sockets, size_t count)
+{
+    struct inherited_socket *copy = calloc(count, sizeof *copy);
+    memcpy(copy, sockets, count * sizeof *copy);
+    return (struct inherited){.sockets = copy, .count = count, .control_fd = -1};
+}
+
+static bool is_same_socket(int a, int b)
+{
+    struct stat left;
+    struct stat right;
+    return fstat(a, &left) == 0 && fstat(b, &right) == 0 && left.st_ino == right.st_ino;
+}
+
+START_TEST(a_lent_socket_serves_every_slot_and_outlives_us)
+{
+    struct listener_wish wanted;
+    int theirs = listening(&wanted);
+    struct inherited_socket socket = {
+        .addr = wanted.addr, .fd = fcntl(theirs, F_DUPFD_CLOEXEC, 3), .is_lent = true};
+    struct inherited inherited = inherited_of(&socket, 1);
+    struct listeners *listeners = listeners_new(SLOTS, fake_open);
+    listeners_inherit(listeners, &inherited);
+    struct listener_set set = prepare(listeners, &wanted, 1);
+    listeners_commit(listeners);
+    ck_assert(set.is_lent[0]);
+    for (unsigned slot = 0; slot < SLOTS; slot++)
+        ck_assert(is_same_socket(set.fds[slot], theirs));
+    ck_assert_int_ne(set.fds[0], set.fds[1]);
+
+    /* No configuration names it, and then one does again. */
+    struct listener_wish other = wish(8080, false);
+    struct listener_set without = prepare(listeners, &other, 1);
+    listeners_commit(listeners);
+    listeners_close_retired(listeners);
+    struct listener_set again = prepare(listeners, &wanted, 1);
+    ck_assert_int_eq(again.fds[0], set.fds[0]);
+    listeners_rollback(listeners);
+    ck_assert(is_open(set.fds[0]));
+
+    int ours = set.fds[0];
+    listeners_close_all(listeners);
+    ck_assert(!is_open(ours));
+    ck_assert(is_listening(theirs));
+    listener_set_clear(&set);
+    listener_set_clear(&without);
+    listener_set_clear(&again);
+    listeners_free(listeners);
+    inherited_clear(&inherited);
+    (void)close(theirs);
+}
+END_TEST
+
+START_TEST(sockets_of_a_predecessor_keep_their_slots)
+{
+    struct listener_wish fixed;
+    struct listener_wish any;
+    int first = listening(&any);
+    int second = listening(&fixed);
+    struct inherited_socket sockets[] = {
+        {.addr = any.addr, .fd = first},
+        {.addr = any.addr, .fd = fcntl(first, F_DUPFD_CLOEXEC, 3)},
+        {.addr = fixed.addr, .fd = second},
+        {.addr = fixed.addr, .fd = fcntl(second, F_DUPFD_CLOEXEC, 3)}};
+    struct inherited inherited = inherited_of(sockets, 4);
+    struct listeners *listeners = listeners_new(SLOTS, fake_open);
+    listeners_inherit(listeners, &inherited);
+    struct listener_wish wishes[] = {wish(0, true), fixed};
+    struct listener_set set = prepare(listeners, wishes, 2);
+    for (unsigned i = 0; i < 4; i++)
+        ck_assert_int_eq(set.fds[i], sockets[i].fd);
+    ck_assert(!set.is_lent[0] && !set.is_lent[1]);
+    ck_assert_uint_eq(addr_port(&set.addrs[0]), addr_port(&any.addr));
+    listeners_commit(listeners);
+
+    int *all;
+    size_t own;
+    ck_assert_uint_eq(listeners_list(listeners, &all, &own), 4);
+    ck_assert_uint_eq(own, 4);
+    free(all);
+    int watched = fcntl(second, F_DUPFD_CLOEXEC, 3);
+    listeners_hand_over(listeners);
+    listeners_close_all(listeners);
+    ck_assert(is_listening(watched)); /* the successor's now */
+    (void)close(watched);
+    listener_set_clear(&set);
+    listeners_free(listeners);
+    inherited_clear(&inherited);
+}
+END_TEST
+
+START_TEST(what_nobody_passed_is_opened)
+{
+    struct listener_wish theirs;
+    int fd = listening(&theirs);
+    struct inherited_socket socket = {.addr = theirs.addr, .fd = fd, .is_lent = true};
+    struct inherited inherited = inherited_of(&socket, 1);
+    struct listeners *listeners = listeners_new(SLOTS, fake_open);
+    listeners_inherit(listeners, &inherited);
+    struct listener_wish wishes[] = {wish(8443, true), wish(0, true)};
+    struct listener_set set = prepare(listeners, wishes, 2);
+    ck_assert(!set.is_lent[0] && !set.is_lent[1]); /* a lent one is nobody's any port */
+    ck_assert_int_eq(inherited.sockets[0].fd, fd);
+    listener_set_clear(&set);
+    listeners_free(listeners);
+    inherited_clear(&inherited);
+    ck_assert(!is_open(fd));
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("listeners");
@@ -195,6 +329,9 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, a_rollback_closes_what_was_opened_and_keeps_the_rest);
     tcase_add_test(tcase, a_retired_binding_that_comes_back_is_the_same_socket);
     tcase_add_test(tcase, closes_everything_at_the_end);
+    tcase_add_test(tcase, a_lent_socket_serves_every_slot_and_outlives_us);
+    tcase_add_test(tcase, sockets_of_a_predecessor_keep_their_slots);
+    tcase_add_test(tcase, what_nobody_passed_is_opened);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -123,7 +123,9 @@ static int control_fd;
 static struct config config = {.timeouts = {.stop = 7777}};
 static struct snapshot snapshot = {.config = &config};
 static struct addr addrs[1];
-static struct listener_set listeners = {.count = 1, .slots = 2, .fds = listen_fds, .addrs = addrs};
+static bool is_lent[1];
+static struct listener_set listeners = {
+    .count = 1, .slots = 2, .fds = listen_fds, .addrs = addrs, .is_lent = is_lent};
 static struct logs logs;
 static struct privileges privileges;
 static struct worker_context context = {
