@@ -124,6 +124,36 @@ static void check_socket(const struct privileges *who, const struct config_serve
                     server->host, strerrordesc_np(errno));
 }
 
+/* Traces that cannot be written keep nobody from serving, hence only a warning. */
+static void check_traces(const struct privileges *who, const struct config_value *directory,
+                         struct error_list *errors)
+{
+    struct stat status;
+    const char *path = directory->text;
+    if (path == NULL)
+        return;
+    if (stat(path, &status) != 0) {
+        int error = path_problem_replace(path); /* whether it can be made */
+        struct text text = {0};
+        if (error < 0) {
+            path_problem_add(&text, path, error);
+            errors_warn(errors, directory->mark, "no trace can be written to \"%s\": %s", path,
+                        text.ptr);
+        }
+        text_clear(&text);
+        return;
+    }
+    bool is_writable = who->is_dropping ? may(who, &status, 2) && may(who, &status, 1)
+                                        : faccessat(AT_FDCWD, path, W_OK | X_OK, AT_EACCESS) == 0;
+    if (!S_ISDIR(status.st_mode))
+        errors_warn(errors, directory->mark, "no trace can be written: \"%s\" is no folder", path);
+    else if (!is_writable)
+        errors_warn(
+            errors, directory->mark,
+            "no trace can be written: %s%s may not make files in \"%s\"; give it that folder",
+            who->is_dropping ? "the user " : "this user", who->is_dropping ? who->name : "", path);
+}
+
 static void check_user(const struct config *config, struct privileges *ret_privileges,
                        struct error_list *errors)
 {
@@ -153,6 +183,7 @@ void preflight_check(const struct snapshot *snapshot, struct error_list *errors)
     check_log(&config->log.error_path, false, errors);
     check_log(&config->log.access_path, config->log.access_daily, errors);
     check_pid_file(&config->pid_file, errors);
+    check_traces(&privileges, &config->tracing.directory, errors);
     check_ports(snapshot, errors);
     for (size_t i = 0; i < config->upstream_count; i++) {
         for (size_t j = 0; j < config->upstreams[i].server_count; j++)

@@ -21,7 +21,7 @@
 #include "trace/trace_folder.h"
 #include "trace/trace_wire.h"
 
-#define RESTART_MS      1000
+#define RESTART_S       1
 #define END_WAIT_MS     1000
 #define LOG_INTERVAL_MS UINT64_C(60000)
 
@@ -160,7 +160,7 @@ static int writer_main(const struct process_seat *seat)
 
 static void schedule_restart(const struct trace_process *process)
 {
-    struct timeval wait = {.tv_sec = RESTART_MS / 1000, .tv_usec = RESTART_MS % 1000 * 1000};
+    struct timeval wait = {.tv_sec = RESTART_S};
     (void)evtimer_add(process->restart, &wait);
 }
 
@@ -263,7 +263,7 @@ bool trace_process_reaped(struct trace_process *process, pid_t pid)
 {
     if (process == NULL || process->pid != pid)
         return false;
-    log_warn("trace.died", "pid=%d restart_ms=%d", (int)pid, RESTART_MS);
+    log_warn("trace.died", "pid=%d restart_ms=%d", (int)pid, 1000 * RESTART_S);
     process->pid = 0;
     end_control(process);
     schedule_restart(process);

@@ -40,54 +40,54 @@ struct trace_stage { /* where in the life of a request it was refused, in IIS's 
 
 struct trace_report { /* slices in the exchange's arena; static texts */
     struct str id;
-    char activity[TRACE_ACTIVITY_SIZE]; /* the id as a GUID with braces */
-    pid_t pid;
     struct str computer;
     struct str site; /* empty: none was found */
-    unsigned site_id;
     struct str location;
     struct str url;
     struct str verb;
     struct str version; /* "HTTP/1.1" */
     struct str client;
-    unsigned client_port;
     struct str server;
-    unsigned server_port;
     struct str tls; /* version and cipher; empty: plain http */
-    bool is_resumed;
     struct trace_headers request;
     struct trace_headers response;
 
-    enum outcome outcome;
-    enum outcome failed; /* under pass: what the certificate was not refused for */
-    unsigned status;
-    unsigned substatus;
     const char *reason; /* of the outcome, or of `failed`; NULL: nothing is wrong with the access */
     const char *title;
     const char *message;
     struct str detail;
-    uint32_t hresult;
     struct trace_stage stage;
-    bool is_by_time;
     const char *trust_mode; /* NULL without a site */
     struct str user;
     struct str mapping;
     struct str upstream; /* the server that had it last; empty: none */
-    unsigned upstream_status;
-    unsigned attempts;
-    struct exchange_bytes bytes;
-
-    bool has_chain;
-    struct chain_boxes chain;
     struct trace_list rules;
     struct trace_list fixes;
     struct trace_list windows;  /* where the same is set there */
     struct trace_list commands; /* and the fixes as its commands */
+    struct chain_boxes chain;
 
     const struct trace_event *events;
     size_t event_count;
     int64_t began_ms; /* since 1970 */
     uint64_t took_ms;
+    struct exchange_bytes bytes;
+
+    pid_t pid;
+    enum outcome outcome;
+    enum outcome failed; /* under pass: what the certificate was not refused for */
+    unsigned site_id;    /* 0: none */
+    unsigned client_port;
+    unsigned server_port;
+    unsigned status;
+    unsigned substatus;
+    unsigned upstream_status;
+    unsigned attempts;
+    uint32_t hresult;
+    bool is_resumed;
+    bool is_by_time;
+    bool has_chain;
+    char activity[TRACE_ACTIVITY_SIZE]; /* the id as a GUID with braces */
 };
 
 /* The status that the client got, or would have got, as the access log has it. */

@@ -379,3 +379,16 @@ def test_rules_without_a_directory_are_a_mistake(tmp_path, basics):
     path.write_text(json.dumps(configuration(site(basics, tracing={"rules": [{"status": "403"}]}))))
     done = run("check", "-c", str(path))
     assert done.returncode == 1 and "tracing.directory" in done.stderr
+
+
+def test_check_warns_of_a_folder_that_cannot_be_written(tmp_path, basics):
+    path = tmp_path / "proxy.yaml"
+    (tmp_path / "file").write_text("in the way")
+    for directory, problem in [("file", "is no folder"), ("missing/traces", "make the folder"),
+                               ("traces", "")]:
+        path.write_text(json.dumps(configuration(site(basics), tracing={
+            "directory": directory, "rules": [{"status": "403"}]})))
+        done = run("check", "-c", str(path))
+        assert done.returncode == 0, done.stderr
+        assert problem in done.stderr and ("no trace" in done.stderr) == (problem != ""), done.stderr
+    assert not (tmp_path / "traces").exists()
