@@ -53,6 +53,8 @@ int load_keep_stdin(void)
     int fd = memfd_create("configuration", MFD_CLOEXEC);
     if (fd < 0)
         return -errno;
+    /* After an upgrade it is what our predecessor kept, and has read to its end. */
+    (void)lseek(STDIN_FILENO, 0, SEEK_SET);
     int error = copy_all(STDIN_FILENO, fd);
     if (error == 0 && dup2(fd, STDIN_FILENO) < 0)
         error = -errno;

@@ -135,10 +135,22 @@ void inherited_warn_unclaimed(const struct inherited *inherited)
 {
     for (size_t i = 0; i < inherited->count; i++) {
         char addr[ADDR_TEXT_SIZE];
-        if (inherited->sockets[i].fd >= 0)
+        if (inherited->sockets[i].fd >= 0 && inherited->sockets[i].is_lent)
             log_warn("master.socket",
                      "address=%s reason=\"this socket was passed, and no binding has its address\"",
                      addr_format(&inherited->sockets[i].addr, addr));
+    }
+}
+
+void inherited_drop_own(struct inherited *inherited)
+{
+    for (size_t i = 0; i < inherited->count; i++) {
+        struct inherited_socket *socket = &inherited->sockets[i];
+        if (socket->fd < 0 || socket->is_lent)
+            continue;
+        (void)shutdown(socket->fd, SHUT_RDWR); /* the predecessor has copies */
+        (void)close(socket->fd);
+        socket->fd = -1;
     }
 }
 

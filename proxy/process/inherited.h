@@ -40,8 +40,11 @@ void inherited_read(struct inherited *ret_inherited);
  * count is not 0. */
 MUST_USE unsigned inherited_claim(struct inherited *inherited, struct addr *addr, unsigned room,
                                   int *ret_fds, bool *ret_is_lent);
-/* Warns of every socket that no binding has claimed. */
+/* Warns of every lent socket that no binding has claimed; they are kept for a later configuration.
+ */
 void inherited_warn_unclaimed(const struct inherited *inherited);
+/* The predecessor serves no more: what it left and no binding has claimed stops listening. */
+void inherited_drop_own(struct inherited *inherited);
 /* Closes what is left. */
 void inherited_clear(struct inherited *inherited);
 

@@ -222,5 +222,6 @@ bool upgrade_announce(struct master *master)
     (void)close(fd);
     master->inherited.control_fd = -1;
     listeners_take_over(master->listeners);
+    inherited_drop_own(&master->inherited);
     return true;
 }

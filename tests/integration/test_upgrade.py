@@ -16,7 +16,7 @@ import pytest
 
 import tlsclient
 from events import DEADLINE, Lines, eventually
-from proxy import BINARY, SANITIZER, Proxy, configuration, fields_of, site
+from proxy import BINARY, SANITIZER, Proxy, configuration, fields_of, free_port, site
 
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -173,8 +173,13 @@ class Load:
         assert self.failures == []
 
 
+def open_descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
 def test_upgrades_under_load_lose_no_request(line, basics, backend):
     one = line(configuration(site(basics, upstream=backend.url), workers=2))
+    descriptors = open_descriptors(one.master)
     with Load(one, basics) as load:
         for _ in range(3):
             before = one.master
@@ -182,6 +187,7 @@ def test_upgrades_under_load_lose_no_request(line, basics, backend):
             assert one.master != before
             load.goes_on()
     assert load.done > 30
+    assert open_descriptors(one.master) == descriptors  # none is handed down by accident
 
 
 def test_a_failed_upgrade_under_load_loses_no_request(line, write, basics, backend):
@@ -231,6 +237,29 @@ def test_the_upgrade_takes_the_new_configuration(line, write, basics):
         assert fields_of(one.upgrade())["policy"] == "changed"
         assert client.is_at_end()  # no request is judged by the old one
     assert tlsclient.fetch(one.proxy).status == 200
+
+
+def test_bindings_come_and_go_with_an_upgrade(line, write, basics):
+    first, second = (f"https://127.0.0.1:{free_port()}" for _ in range(2))
+    one = line(configuration(site(basics, bindings=[first])))
+    before = one.proxy.address()
+    write(configuration(site(basics, bindings=[second])))
+    one.upgrade()
+    assert one.proxy.address() != before
+    assert status(one, basics) == 200
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(before, timeout=DEADLINE)
+
+
+def test_a_configuration_from_the_standard_input_is_taken_along(basics, tmp_path):
+    path = tmp_path / "given"
+    path.write_text(json.dumps(configuration(site(basics))))
+    with open(path, encoding="utf-8") as source:
+        with Line("-", stdin=source) as one:
+            path.write_text("")
+            for _ in range(2):
+                one.upgrade()
+                assert status(one, basics) == 200
 
 
 def test_a_running_request_survives_an_upgrade(line, basics, backend):
