@@ -48,13 +48,18 @@ static void lose(struct trace_writer *writer, int error)
 {
     uint64_t now_ms = clock_monotonic_ms();
     struct text text = {0};
+    struct text line = {0};
     writer->lost++;
     if (now_ms < writer->log_at_ms)
         return;
     path_problem_add(&text, writer->folder.path, error);
-    log_error("trace.failed", "directory=\"%s\" error=%s text=\"%s\" lost=%" PRIu64,
-              writer->folder.path, strerrorname_np(-error), text.ptr, writer->lost);
+    text_add_cstr(&line, "directory=");
+    text_add_quoted(&line, str_of(writer->folder.path));
+    text_addf(&line, " error=%s text=", strerrorname_np(-error));
+    text_add_quoted(&line, text_str(&text));
+    log_error("trace.failed", "%s lost=%" PRIu64, line.ptr, writer->lost);
     text_clear(&text);
+    text_clear(&line);
     writer->lost = 0;
     writer->log_at_ms = now_ms + LOG_INTERVAL_MS;
 }

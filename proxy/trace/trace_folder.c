@@ -96,7 +96,10 @@ static void delete_old(struct trace_folder *folder, const char *name)
 int trace_folder_open(struct trace_folder *folder, uid_t uid, gid_t gid)
 {
     bool is_new = mkdir(folder->path, 0750) == 0;
-    folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    /* What was made just now and is given away must not have become a link meanwhile: the folder
+     * above may be the user's. */
+    int follow = is_new ? O_NOFOLLOW : 0;
+    folder->fd = open(folder->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | follow);
     if (folder->fd < 0)
         return -errno;
     int error = 0;
