@@ -192,7 +192,8 @@ class Folder:
 
     def names(self, ending="xml"):
         try:
-            return sorted(one for one in os.listdir(self.path) if one.endswith("." + ending))
+            return sorted(one for one in os.listdir(self.path)
+                          if one.startswith("fr") and one.endswith("." + ending))
         except FileNotFoundError:
             return []
 
