@@ -117,7 +117,7 @@ static size_t op_send_body(struct exchange *x, struct str data)
 static void op_end_response(struct exchange *x)
 {
     if (x->is_chunked && x->response.body.kind != HTTP_BODY_NONE)
-        stream_put(&client_of(x)->stream, HTTP1_LAST_CHUNK);
+        stream_put(&client_of(x)->stream, http1_write_last_chunk(&x->arena, &x->response_trailers));
     x->response_ended = true;
 }
 
@@ -234,6 +234,8 @@ static bool take_request(struct client *client)
         client_set_state(client, CLIENT_EXCHANGE);
         begin(client, &arena, head);
         http1_body_init(&client->body, client->exchange->request.body, limits(client)->body_bytes);
+        http1_body_keep_trailers(&client->body, &client->exchange->arena,
+                                 limits(client)->header_count);
         if (client->exchange->awaits_certificate)
             late_certificate_begin(client);
         return true;
@@ -285,8 +287,10 @@ static bool end_body(struct client *client)
     struct str data;
     if (client->exchange->request_is_read && body_buffer_next(client->exchange, &data))
         return offer_body(client, data);
-    if (!client->exchange->request_ended)
-        exchange_request_end(client->exchange);
+    if (client->exchange->request_ended)
+        return true;
+    exchange_request_trailers(client->exchange, &client->body.trailers);
+    exchange_request_end(client->exchange);
     return true;
 }
 

@@ -121,7 +121,7 @@ static void op_end_response(struct exchange *x)
     if (s->page.len > 0)
         s->ends_with_page = true;
     else if (s->stream != NULL && x->response.body.kind != HTTP_BODY_NONE)
-        http2_stream_end(s->stream, NULL);
+        http2_stream_end(s->stream, &x->response_trailers);
 }
 
 static void op_abort_response(struct exchange *x)
@@ -241,12 +241,13 @@ static size_t on_body(void *owner, struct http2_stream *stream, struct str data)
 static void on_end(void *owner, struct http2_stream *stream, const struct http_fields *trailers)
 {
     (void)owner;
-    (void)trailers;
     struct client_stream *s = http2_stream_user(stream);
     client_stream_make_due(s);
     s->has_ended = true;
-    if (!s->exchange->request_ended)
-        exchange_request_end(s->exchange);
+    if (s->exchange->request_ended)
+        return;
+    exchange_request_trailers(s->exchange, trailers);
+    exchange_request_end(s->exchange);
 }
 
 static void on_failed(void *owner, struct http2_stream *stream, enum outcome outcome,

@@ -138,6 +138,9 @@ struct exchange {
     uint64_t request_body_sent;  /* bytes of it that went upstream */
 
     struct http_response response; /* as the client gets it */
+    /* Both as they are passed on, complete when the body is. */
+    struct http_fields request_trailers;
+    struct http_fields response_trailers;
     const char
         *detail; /* static: what was wrong, where the outcome alone says too little; or NULL */
     uint64_t started_ms;

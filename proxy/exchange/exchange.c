@@ -12,6 +12,7 @@
 #include "explain/refusal_log.h"
 #include "forward/header_edit.h"
 #include "forward/headers.h"
+#include "forward/trailers.h"
 #include "tls/tls_transport.h"
 #include "trace/trace.h"
 
@@ -27,6 +28,12 @@ size_t exchange_request_body(struct exchange *x, struct str data)
     x->request_blocked = taken < data.len;
     x->upstream_needs_flush = x->upstream_needs_flush || taken > 0;
     return taken;
+}
+
+void exchange_request_trailers(struct exchange *x, const struct http_fields *trailers)
+{
+    if (trailers->count > 0 && x->place != NULL)
+        trailers_for_upstream(x, trailers);
 }
 
 void exchange_request_end(struct exchange *x)
@@ -109,6 +116,12 @@ void exchange_response_head(struct exchange *x, const struct http_response *resp
 size_t exchange_response_body(struct exchange *x, struct str data)
 {
     return x->client_ops->send_body(x, data);
+}
+
+void exchange_response_trailers(struct exchange *x, const struct http_fields *trailers)
+{
+    if (trailers->count > 0)
+        trailers_for_client(x, trailers);
 }
 
 void exchange_response_end(struct exchange *x)

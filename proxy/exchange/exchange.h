@@ -16,6 +16,9 @@
 /* From the client side: */
 size_t exchange_request_body(struct exchange *x, struct str data);
 void exchange_request_end(struct exchange *x);
+/* Before exchange_request_end(): the fields behind the body, which are copied as far as they may go
+ * on. */
+void exchange_request_trailers(struct exchange *x, const struct http_fields *trailers);
 /* The request's body is malformed, too large or too slow. detail: static. */
 void exchange_request_failed(struct exchange *x, enum outcome outcome, const char *detail);
 /* The response's last byte left, or the client is gone: lets go of the upstream, writes the log. */
@@ -35,6 +38,8 @@ void exchange_response_interim(struct exchange *x, const struct http_response *r
 void exchange_response_head(struct exchange *x, const struct http_response *response);
 size_t exchange_response_body(struct exchange *x, struct str data);
 void exchange_response_end(struct exchange *x);
+/* Before exchange_response_end(), as exchange_request_trailers(). */
+void exchange_response_trailers(struct exchange *x, const struct http_fields *trailers);
 /* Before the response's head: answered with the outcome; after it: aborted. */
 void exchange_upstream_failed(struct exchange *x, enum outcome outcome, const char *detail);
 

@@ -13,9 +13,10 @@
 
 /* RFC 9110 section 7.6.1, and what describes this hop although it does not say so. */
 static const struct str HOP_BY_HOP[] = {
-    STR_INIT("Connection"), STR_INIT("Keep-Alive"),         STR_INIT("Proxy-Connection"),
-    STR_INIT("TE"),         STR_INIT("Transfer-Encoding"),  STR_INIT("Upgrade"),
-    STR_INIT("Trailer"),    STR_INIT("Proxy-Authenticate"), STR_INIT("Proxy-Authorization"),
+    STR_INIT("Connection"),         STR_INIT("Keep-Alive"),
+    STR_INIT("Proxy-Connection"),   STR_INIT("TE"),
+    STR_INIT("Transfer-Encoding"),  STR_INIT("Upgrade"),
+    STR_INIT("Proxy-Authenticate"), STR_INIT("Proxy-Authorization"),
 };
 
 /* The lengths of those names: others need no comparison. */
@@ -97,6 +98,15 @@ static void add_upgrade(struct exchange *x, struct http_fields *fields)
         return;
     http_fields_add(fields, &x->arena, STR("Connection"), STR("Upgrade"));
     http_fields_add(fields, &x->arena, STR("Upgrade"), TUNNEL_PROTOCOL);
+}
+
+/* RFC 9110 section 10.1.4. Trailers are passed on both ways; who waits for them says so. */
+static void add_te(struct exchange *x, struct http_fields *fields)
+{
+    if (!http_fields_list_contains(&x->request.fields, STR("TE"), STR("trailers")))
+        return;
+    http_fields_add(fields, &x->arena, STR("TE"), STR("trailers"));
+    http_fields_add(fields, &x->arena, STR("Connection"), STR("TE"));
 }
 
 static struct str join(struct exchange *x, struct str first, struct str between, struct str last)
@@ -267,6 +277,7 @@ void headers_for_upstream(struct exchange *x, struct str upstream_host)
     copy_fields(x, &x->request.fields, fields, x->engine->snapshot->identity_names);
     add_framing(x, fields);
     add_upgrade(x, fields);
+    add_te(x, fields);
     char text[ADDR_TEXT_SIZE];
     struct str client_ip =
         arena_copy(&x->arena, str_of(addr_format_host(&x->connection->peer, text)));

@@ -4,12 +4,16 @@
  * SPDX-License-Identifier: MIT */
 #include "http/http1_body.h"
 
+#include <string.h>
+
 #include "http/http1_chars.h"
+#include "http/http1_head.h"
 
 /* A size line with its extensions, which nobody uses (RFC 9112 section 7.1.1 asks for a limit), and
  * the whole trailer section. */
 #define MAX_SIZE_LINE   1024
 #define MAX_TRAILER     8192
+#define FIRST_TRAILER   512 /* bytes set aside when one begins */
 #define MAX_SIZE_DIGITS 16
 
 enum body_state {
@@ -65,6 +69,12 @@ void http1_body_init(struct http1_body *body, struct http_body_framing framing, 
         body->state = BODY_DATA;
         break;
     }
+}
+
+void http1_body_keep_trailers(struct http1_body *body, struct arena *arena, size_t max_count)
+{
+    body->arena = arena;
+    body->trailer_max = max_count;
 }
 
 static bool is_blank(char c)
@@ -200,6 +210,31 @@ static enum http1_reason take_trailer(struct http1_body *body, char c)
     }
 }
 
+/* An empty section, which nearly all are, costs nothing. */
+static void keep_trailer_byte(struct http1_body *body, char c)
+{
+    if (body->trailer_len == 0 && (c == '\r' || c == '\n'))
+        return;
+    if (body->trailer_len == body->trailer_capacity) {
+        size_t capacity = body->trailer_capacity == 0 ? FIRST_TRAILER : body->trailer_capacity * 2;
+        char *bytes = arena_alloc(body->arena, capacity);
+        if (body->trailer_len > 0)
+            memcpy(bytes, body->trailer_bytes, body->trailer_len);
+        body->trailer_bytes = bytes;
+        body->trailer_capacity = capacity;
+    }
+    body->trailer_bytes[body->trailer_len++] = c;
+}
+
+static enum http1_reason read_trailers(struct http1_body *body)
+{
+    struct http1_facts facts = {0};
+    if (body->trailer_len == 0)
+        return HTTP1_VALID;
+    return http1_read_fields(str_make(body->trailer_bytes, body->trailer_len), body->trailer_max,
+                             body->arena, &body->trailers, &facts);
+}
+
 /* One byte that is not payload. */
 static enum http1_reason take_byte(struct http1_body *body, char c)
 {
@@ -247,7 +282,13 @@ enum http1_body_result http1_body_next(struct http1_body *body, struct str *inpu
             return HTTP1_BODY_MORE;
         if (body->state == BODY_DATA || body->state == CHUNK_DATA)
             return take_data(body, input, ret_data);
+        bool is_kept = body->arena != NULL && body->state >= TRAILER_START;
         enum http1_reason reason = take_byte(body, input->ptr[0]);
+        if (is_kept && reason == HTTP1_VALID) {
+            keep_trailer_byte(body, input->ptr[0]);
+            if (body->state == BODY_DONE)
+                reason = read_trailers(body);
+        }
         *input = str_skip(*input, 1);
         if (reason != HTTP1_VALID)
             return fail(body, reason);

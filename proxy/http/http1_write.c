@@ -78,6 +78,18 @@ struct str http1_write_response_head(struct arena *arena, unsigned status, struc
     return str_make(head, size);
 }
 
+struct str http1_write_last_chunk(struct arena *arena, const struct http_fields *trailers)
+{
+    if (trailers->count == 0)
+        return HTTP1_LAST_CHUNK;
+    size_t size = 3 + fields_size(trailers);
+    char *bytes = arena_alloc(arena, size);
+    char *at = put_fields(put(bytes, STR("0\r\n")), trailers);
+    assert(at == bytes + size && has_its_line_ends_only(str_make(bytes, size), trailers));
+    (void)at;
+    return str_make(bytes, size);
+}
+
 size_t http1_write_chunk_size(uint64_t size, char ret_line[HTTP1_CHUNK_OVERHEAD])
 {
     /* A chunk of no bytes would be the last one (RFC 9112 section 7.1). */

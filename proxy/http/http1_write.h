@@ -27,6 +27,8 @@ struct str http1_write_response_head(struct arena *arena, unsigned status, struc
 size_t http1_write_chunk_size(uint64_t size, char ret_line[HTTP1_CHUNK_OVERHEAD]);
 #define HTTP1_CHUNK_END  STR("\r\n")
 #define HTTP1_LAST_CHUNK STR("0\r\n\r\n")
+/* The last chunk with trailer fields behind it (RFC 9112 section 7.1.2), in the arena. */
+struct str http1_write_last_chunk(struct arena *arena, const struct http_fields *trailers);
 
 /* The registered reason phrase of a status, or "Unknown". */
 const char *http_status_text(unsigned status);

@@ -113,7 +113,7 @@ static void op_end_body(struct exchange *x)
 {
     struct upstream_conn *conn = x->upstream;
     if (conn->request_is_chunked)
-        stream_put(&conn->stream, HTTP1_LAST_CHUNK);
+        stream_put(&conn->stream, http1_write_last_chunk(&x->arena, &x->request_trailers));
     conn->request_done = true;
 }
 
@@ -287,6 +287,7 @@ static void take_head(struct upstream_conn *conn)
     conn->head_received = true;
     conn->must_close = !response->keep_alive;
     http1_body_init(&conn->body, response->body, 0);
+    http1_body_keep_trailers(&conn->body, &x->arena, limits->header_count);
     exchange_response_head(x, response);
 }
 
@@ -303,6 +304,7 @@ static void response_complete(struct upstream_conn *conn)
     struct exchange *x = conn->exchange;
     conn->response_done = true;
     conn->body_pending = (struct str){NULL, 0};
+    exchange_response_trailers(x, &conn->body.trailers);
     exchange_response_end(x);
     exchange_detach_upstream(x);
     upstream_conn_release(conn);
