@@ -327,11 +327,13 @@ struct config_upstream_tls {         /* towards https servers */
     bool verify;
 };
 enum config_balance { BALANCE_ROUND_ROBIN, BALANCE_LEAST_CONNECTIONS, BALANCE_RANDOM };
+enum config_protocol { PROTOCOL_HTTP1, PROTOCOL_HTTP2, PROTOCOL_AUTO };
 struct config_upstream {
     struct config_value name;
     struct config_server *servers;
     size_t server_count;
     enum config_balance balance;
+    enum config_protocol protocol;
     unsigned retries;
     uint64_t queue;         /* requests that may wait, per worker */
     uint64_t retry_wait_ms; /* for a server that cannot be reached; 0: not at all */
@@ -344,6 +346,7 @@ struct config_upstream {
     size_t keepalive_connections; /* per worker */
     uint64_t keepalive_idle_ms;
     uint64_t keepalive_requests;
+    uint64_t keepalive_ping_ms; /* of HTTP/2; 0: none */
 };
 
 struct config_limits {

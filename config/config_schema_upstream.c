@@ -26,6 +26,10 @@ static const struct config_key keepalive_rows[] = {
     {.name = "requests", .type = CONFIG_NUMBER, ROW(config_upstream, keepalive_requests),
      .min = 1, .max = 1000000000, .fallback = "10000",
      .doc = "a connection is closed after this many requests"},
+    {.name = "ping", .type = CONFIG_DURATION, ROW(config_upstream, keepalive_ping_ms), .min = 0,
+     .max = DAY, .fallback = "0s",
+     .doc = "HTTP/2: a server that has requests and says nothing for this long gets a PING; without "
+            "an answer within `timeouts.connect` the connection is lost; 0s: none is sent"},
 };
 static const struct config_table keepalive_table = {TABLE(config_upstream, keepalive_rows)};
 
@@ -76,6 +80,11 @@ static const struct config_word balance_words[] = {
     {"least_connections", BALANCE_LEAST_CONNECTIONS, false}, {"random", BALANCE_RANDOM, false},
     {0}};
 
+static const struct config_word protocol_words[] = {{"http1", PROTOCOL_HTTP1, false},
+                                                    {"http2", PROTOCOL_HTTP2, false},
+                                                    {"auto", PROTOCOL_AUTO, false},
+                                                    {0}};
+
 static const struct config_key upstream_rows[] = {
     {.name = "servers", .type = CONFIG_ITEMS, .flags = CONFIG_REQUIRED,
      ROW(config_upstream, servers), COUNT(config_upstream, server_count), .table = &config_server_table,
@@ -83,6 +92,10 @@ static const struct config_key upstream_rows[] = {
     {.name = "balance", .type = CONFIG_CHOICE, ROW(config_upstream, balance),
      .words = balance_words, .fallback = "round_robin",
      .doc = "who is next: in turn, the one with the fewest requests, or the better of two drawn"},
+    {.name = "protocol", .type = CONFIG_CHOICE, ROW(config_upstream, protocol),
+     .words = protocol_words, .fallback = "http1",
+     .doc = "what the servers speak; http2: all of them, over http without asking; auto: https servers "
+            "choose (ALPN), others get HTTP/1.1"},
     {.name = "retries", .type = CONFIG_NUMBER, ROW(config_upstream, retries), .min = 0, .max = 10,
      .fallback = "1",
      .doc = "further servers that are tried when one cannot be reached, or is lost before it "

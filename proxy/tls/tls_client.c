@@ -386,3 +386,12 @@ void tls_client_init(struct transport *transport, struct event_base *base, int f
     if (session->session != NULL && may_resume(session->session))
         offer(ssl, session->session);
 }
+
+void tls_client_offer(struct transport *transport, enum tls_client_offer what)
+{
+    static const unsigned char PROTOCOLS[] = "\x02h2\x08http/1.1";
+    unsigned len = what == TLS_CLIENT_OFFERS_HTTP2 ? 3 : sizeof PROTOCOLS - 1;
+    /* Without it the server chooses HTTP/1.1, which is noticed. */
+    if (transport->tls != NULL)
+        (void)SSL_set_alpn_protos(transport->tls, PROTOCOLS, len);
+}

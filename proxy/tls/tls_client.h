@@ -33,5 +33,11 @@ void tls_client_session_clear(struct tls_client_session *session);
 void tls_client_init(struct transport *transport, struct event_base *base, int fd,
                      const struct tls_client *client, const char *name,
                      struct tls_client_session *session, transport_cb callback, void *arg);
+/* What ALPN (RFC 7301) offers in place of http/1.1; before the handshake. */
+enum tls_client_offer {
+    TLS_CLIENT_OFFERS_HTTP2,
+    TLS_CLIENT_OFFERS_BOTH, /* h2 is preferred */
+};
+void tls_client_offer(struct transport *transport, enum tls_client_offer what);
 
 #endif

@@ -26,6 +26,7 @@ struct engine;
 struct exchange;
 struct upstream_conn;
 struct upstream_group;
+struct upstream_http2;
 struct upstream_pause;
 struct upstream_probe;
 struct upstream_wait;
@@ -34,6 +35,7 @@ enum upstream_state {
     UPSTREAM_CONNECTING, /* the TCP handshake; deadline: timeouts.connect */
     UPSTREAM_TLS,        /* the TLS handshake; what is left of the same deadline */
     UPSTREAM_BUSY,   /* carries an exchange; deadline: timeouts.response while the server is due */
+    UPSTREAM_SHARED, /* HTTP/2: carries any number; deadline: of the first overdue, keepalive.idle */
     UPSTREAM_TUNNEL, /* one half of a tunnel; the client's deadline is for both */
     UPSTREAM_IDLE,   /* in the pool, or bound and waiting; deadline: keepalive.idle */
     UPSTREAM_CLOSED, /* on the engine's closing list */
@@ -64,8 +66,10 @@ struct upstream_server {
     int resolve_error;          /* of getaddrinfo(), the last time */
     struct upstream_conn *idle; /* newest first */
     size_t idle_count;
+    struct upstream_conn *shared; /* those of HTTP/2, the ones that may become so included */
+    bool chose_http1;             /* in its last handshake under `protocol: auto` */
     size_t open_count;      /* connections, the idle and the bound ones included */
-    size_t active_count;    /* connections with an exchange */
+    size_t active_count;    /* exchanges it has */
     int64_t current_weight; /* smooth weighted round robin */
     struct upstream_health health;
     struct tls_client_session session; /* of its last TLS connection */
@@ -89,13 +93,14 @@ struct upstream_group {
 };
 
 struct upstream_conn {
-    struct upstream_conn *prev, *next; /* the pool's list, or the closing list */
+    struct upstream_conn *prev, *next; /* the pool's list, the shared ones', or the closing list */
     struct engine *engine;
     struct upstream_server *server;
     enum upstream_state state;
     struct stream stream;
     struct deadline deadline;
-    struct exchange *exchange;   /* borrowed; NULL while idle */
+    struct exchange *exchange;   /* borrowed; NULL while idle, and with http2 */
+    struct upstream_http2 *http2; /* owned: what it carries, or will; NULL: HTTP/1.1 */
     struct connection *bound_to; /* carries this client's NTLM or Negotiate: never pooled */
     struct http_response response;
     struct http1_body body;  /* of the response */
@@ -103,6 +108,7 @@ struct upstream_conn {
     uint64_t requests;       /* begun on this connection */
     struct addr addr;        /* of the server: where it leads */
     size_t addrs_left;       /* further addresses to try when this one does not connect */
+    bool is_shared; /* on the server's list of those */
     bool is_reused;
     bool is_trial; /* the server counts as down: this exchange finds out */
     bool is_running, must_run;
@@ -143,6 +149,15 @@ void upstream_attempt_failed(struct exchange *x, struct upstream_server *server,
 
 /* ---- connections (upstream_conn.c) ---- */
 
+/* Hands the exchange to a connection that carries others as well, or will once it is there; false
+ * when there is none with room, or it must not be. */
+bool upstream_conn_share(struct upstream_server *server, struct exchange *x);
+/* True when there is one with room. */
+bool upstream_may_share(const struct upstream_server *server);
+/* The server has one exchange more; returns whether that finds out if it is up again. */
+MUST_USE bool upstream_server_take(struct upstream_server *server);
+/* ... and one less. */
+void upstream_server_drop(struct upstream_server *server, bool is_trial);
 /* Sends the exchange's head over a kept connection; false when there is none. */
 bool upstream_conn_reuse(struct upstream_server *server, struct exchange *x);
 /* ... or over a new one. Does not fail: that comes by upstream_attempt_failed, possibly at once. */
@@ -162,6 +177,8 @@ const char *upstream_tls_name(const struct upstream_server *server);
 /* The exchange on it is over: into the pool when it may be used again, else closed. */
 void upstream_conn_release(struct upstream_conn *conn);
 void upstream_conn_close(struct upstream_conn *conn);
+/* A shared one takes no further exchange, and is closed when it has none. */
+void upstream_conn_retire(struct upstream_conn *conn);
 void upstream_conn_free(struct upstream_conn *conn);
 void upstream_conn_set_state(struct upstream_conn *conn, enum upstream_state state);
 /* From now on only this client uses the connection. */

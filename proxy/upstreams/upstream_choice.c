@@ -10,14 +10,17 @@ struct candidates {
     const struct upstream_group *group;
     const bool *tried;
     uint64_t now_ms;
+    bool needs_own; /* a connection to itself */
     bool is_last_resort; /* no server is up: those that are down may be tried as well */
 };
 
 /* Idle connections do not count: one of them is used, or makes room. */
-static bool has_room(const struct upstream_server *server)
+static bool has_room(const struct upstream_server *server, bool needs_own)
 {
     size_t most = server->config->config->max_connections;
-    return most == 0 || server->open_count - server->idle_count < most;
+    if (most == 0 || server->open_count - server->idle_count < most)
+        return true;
+    return !needs_own && upstream_may_share(server);
 }
 
 static bool may_be_asked(const struct candidates *among, size_t i)
@@ -30,7 +33,7 @@ static bool may_be_asked(const struct candidates *among, size_t i)
 
 static bool is_candidate(const struct candidates *among, size_t i)
 {
-    return may_be_asked(among, i) && has_room(&among->group->servers[i]);
+    return may_be_asked(among, i) && has_room(&among->group->servers[i], among->needs_own);
 }
 
 /* Smooth weighted round robin: each server gains its weight, the richest is chosen and pays the
@@ -157,17 +160,19 @@ static bool has_any(const struct candidates *among)
 }
 
 static struct candidates candidates_of(const struct upstream_group *group, const bool *tried,
-                                       uint64_t now_ms)
+                                       bool needs_own, uint64_t now_ms)
 {
-    struct candidates among = {.group = group, .tried = tried, .now_ms = now_ms};
+    struct candidates among = {
+        .group = group, .tried = tried, .needs_own = needs_own, .now_ms = now_ms};
     if (!has_any(&among))
         among.is_last_resort = true;
     return among;
 }
 
-bool upstream_all_busy(const struct upstream_group *group, const bool *tried, uint64_t now_ms)
+bool upstream_all_busy(const struct upstream_group *group, const bool *tried, bool needs_own,
+                       uint64_t now_ms)
 {
-    struct candidates among = candidates_of(group, tried, now_ms);
+    struct candidates among = candidates_of(group, tried, needs_own, now_ms);
     for (size_t i = 0; i < group->server_count; i++) {
         if (is_candidate(&among, i))
             return false;
@@ -176,9 +181,10 @@ bool upstream_all_busy(const struct upstream_group *group, const bool *tried, ui
 }
 
 enum upstream_choice upstream_choose(struct upstream_group *group, const bool *tried,
-                                     uint64_t now_ms, struct upstream_server **ret_server)
+                                     bool needs_own, uint64_t now_ms,
+                                     struct upstream_server **ret_server)
 {
-    struct candidates among = candidates_of(group, tried, now_ms);
+    struct candidates among = candidates_of(group, tried, needs_own, now_ms);
     struct upstream_server *server = choose(&among);
     if (server != NULL) {
         *ret_server = server;

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "core/connection.h"
 #include "core/engine_state.h"
 #include "core/snapshot.h"
@@ -20,6 +21,7 @@
 #include "upstreams/upstream.h"
 #include "upstreams/upstream_health.h"
 #include "upstreams/upstream_http1.h"
+#include "upstreams/upstream_http2.h"
 #include "upstreams/upstream_pause.h"
 
 /* ---- connections -------------------------------------------------------------------------- */
@@ -41,6 +43,8 @@ void upstream_conn_set_state(struct upstream_conn *conn, enum upstream_state sta
     case UPSTREAM_TUNNEL:
         deadline_stop(&conn->deadline);
         break;
+    case UPSTREAM_SHARED: /* upstream_http2.c sees to it */
+        break;
     case UPSTREAM_IDLE:
         deadline_set(&conn->deadline, conn->server->group->config->config->keepalive_idle_ms);
         break;
@@ -61,13 +65,26 @@ static void leave_pool(struct upstream_conn *conn)
     conn->server->idle_count--;
 }
 
+bool upstream_server_take(struct upstream_server *server)
+{
+    server->active_count++;
+    if (server->health.is_down)
+        upstream_health_try(server);
+    return server->health.is_down;
+}
+
+void upstream_server_drop(struct upstream_server *server, bool is_trial)
+{
+    server->active_count--;
+    if (is_trial)
+        upstream_health_tried(server);
+    upstream_group_wake(server->group);
+}
+
 static void take_exchange(struct upstream_conn *conn, struct exchange *x)
 {
     conn->exchange = x;
-    conn->server->active_count++;
-    conn->is_trial = conn->server->health.is_down;
-    if (conn->is_trial)
-        upstream_health_try(conn->server);
+    conn->is_trial = upstream_server_take(conn->server);
 }
 
 static void drop_exchange(struct upstream_conn *conn)
@@ -75,11 +92,26 @@ static void drop_exchange(struct upstream_conn *conn)
     if (conn->exchange == NULL)
         return;
     conn->exchange = NULL;
-    conn->server->active_count--;
-    if (conn->is_trial)
-        upstream_health_tried(conn->server);
+    upstream_server_drop(conn->server, conn->is_trial);
     conn->is_trial = false;
-    upstream_group_wake(conn->server->group);
+}
+
+static void leave_shared(struct upstream_conn *conn)
+{
+    if (conn->is_shared)
+        DL_DELETE(conn->server->shared, conn);
+    conn->is_shared = false;
+}
+
+/* Those that wait for the connection do not any more. */
+static struct upstream_http2 *take_http2(struct upstream_conn *conn)
+{
+    struct upstream_http2 *http2 = conn->http2;
+    leave_shared(conn);
+    conn->http2 = NULL;
+    if (http2 != NULL)
+        upstream_http2_attach(http2, NULL);
+    return http2;
 }
 
 void upstream_conn_close(struct upstream_conn *conn)
@@ -88,6 +120,7 @@ void upstream_conn_close(struct upstream_conn *conn)
         return;
     if (is_pooled(conn))
         leave_pool(conn);
+    leave_shared(conn);
     if (conn->bound_to != NULL) {
         conn->bound_to->bound = NULL;
         conn->bound_to = NULL;
@@ -108,6 +141,7 @@ void upstream_conn_close(struct upstream_conn *conn)
 void upstream_conn_free(struct upstream_conn *conn)
 {
     assert(conn->state == UPSTREAM_CLOSED);
+    upstream_http2_free(conn->http2);
     free(conn);
 }
 
@@ -145,15 +179,28 @@ void upstream_conn_release(struct upstream_conn *conn)
     transport_want(&conn->stream.transport, true, false);
 }
 
-static void connect_failed(struct upstream_server *server, struct exchange *x,
+/* ---- establishing ------------------------------------------------------------------------- */
+
+/* What a connection is made for: one exchange, or those that will share it. */
+struct purpose {
+    struct exchange *x; /* NULL: http2 */
+    struct upstream_http2 *http2;
+    bool is_late; /* clients learn by their turn how it ended */
+};
+
+static void connect_failed(struct upstream_server *server, const struct purpose *purpose,
                            enum upstream_failure failure, const char *reason)
 {
     upstream_health_failed(server, clock_monotonic_ms(), reason);
     upstream_pause_note_failure(server->group);
-    upstream_attempt_failed(x, server, failure, OUTCOME_UPSTREAM_CONNECT, reason);
+    if (purpose->http2 != NULL)
+        upstream_http2_fail(purpose->http2, failure, reason, purpose->is_late);
+    else
+        upstream_attempt_failed(purpose->x, server, failure, OUTCOME_UPSTREAM_CONNECT, reason);
 }
 
-static void open_next(struct upstream_server *server, struct exchange *x, size_t addrs_left);
+static bool open_next(struct upstream_server *server, const struct purpose *purpose,
+                      size_t addrs_left);
 
 /* A server that is there and cannot agree, or says nothing, is no better in a moment; one whose
  * connections break off may be. */
@@ -168,28 +215,59 @@ static enum upstream_failure failure_of(const struct upstream_conn *conn)
 
 static void fail(struct upstream_conn *conn, const char *reason, size_t addrs_left)
 {
-    struct exchange *x = conn->exchange;
     struct upstream_server *server = conn->server;
     enum upstream_failure failure = failure_of(conn);
+    struct purpose purpose = {conn->exchange, take_http2(conn), true};
     /* The reason may belong to the connection. */
-    reason = arena_copy(&x->arena, str_of(reason)).ptr;
+    char *told = xstrdup(reason);
     upstream_avoid_addr(server, &conn->addr);
     upstream_conn_close(conn);
-    if (addrs_left > 0)
-        open_next(server, x, addrs_left);
-    else
-        connect_failed(server, x, failure, reason);
-    x->client_ops->run(x);
+    bool is_opening = addrs_left > 0 && open_next(server, &purpose, addrs_left);
+    if (addrs_left == 0)
+        connect_failed(server, &purpose, failure, told);
+    free(told);
+    if (!is_opening)
+        upstream_http2_free(purpose.http2);
+    if (purpose.x != NULL)
+        purpose.x->client_ops->run(purpose.x);
 }
 
-static void begun(struct upstream_conn *conn)
+static void begin_http1(struct upstream_conn *conn)
 {
     struct exchange *x = conn->exchange;
-    upstream_pause_note_success(conn->server->group);
     upstream_conn_set_state(conn, UPSTREAM_BUSY);
     upstream_http1_begin(conn);
     /* The client's turn sends the head, together with what there is of the body. */
     x->client_ops->run(x);
+}
+
+static bool speaks_http2(const struct upstream_conn *conn)
+{
+    const struct transport *transport = &conn->stream.transport;
+    return transport->tls == NULL || tls_transport_is_http2(transport);
+}
+
+static void begun(struct upstream_conn *conn)
+{
+    struct upstream_server *server = conn->server;
+    upstream_pause_note_success(server->group);
+    if (conn->http2 == NULL) {
+        begin_http1(conn);
+    } else if (speaks_http2(conn)) {
+        server->chose_http1 = false;
+        upstream_conn_set_state(conn, UPSTREAM_SHARED);
+        upstream_http2_begin(conn->http2);
+    } else if (server->group->config->config->protocol == PROTOCOL_HTTP2) {
+        fail(conn, "the server does not agree to HTTP/2 (ALPN)", conn->addrs_left);
+    } else {
+        /* Who waited longest has the connection, the others begin anew. */
+        struct upstream_http2 *waiting = take_http2(conn);
+        server->chose_http1 = true;
+        take_exchange(conn, upstream_http2_take(waiting));
+        begin_http1(conn);
+        upstream_http2_start_anew(waiting);
+        upstream_http2_free(waiting);
+    }
 }
 
 const char *upstream_tls_name(const struct upstream_server *server)
@@ -206,10 +284,11 @@ static void handshake(struct upstream_conn *conn)
     } else if (result == TRANSPORT_OK) {
         begun(conn);
     } else {
-        struct str reason =
-            arena_printf(&conn->exchange->arena, "TLS with %s: %s", upstream_tls_name(conn->server),
-                         transport_error(&conn->stream.transport));
+        struct text reason = {0};
+        text_addf(&reason, "TLS with %s: %s", upstream_tls_name(conn->server),
+                  transport_error(&conn->stream.transport));
         fail(conn, reason.ptr, conn->addrs_left);
+        text_clear(&reason);
     }
 }
 
@@ -256,6 +335,9 @@ static void stream_ready(struct transport *transport, bool can_read, bool can_wr
     case UPSTREAM_TUNNEL:
         tunnel_upstream_ready(conn->exchange, can_read);
         break;
+    case UPSTREAM_SHARED:
+        upstream_http2_run(conn->http2, can_read);
+        break;
     case UPSTREAM_IDLE:
         /* Closed by the server, or bytes nobody asked for: useless either way. TLS alone also has
          * messages of its own. */
@@ -281,6 +363,9 @@ static void deadline_passed(void *arg)
         upstream_http1_timeout(conn);
         break;
     case UPSTREAM_TUNNEL:
+        break;
+    case UPSTREAM_SHARED:
+        upstream_http2_timeout(conn->http2);
         break;
     case UPSTREAM_IDLE:
         upstream_conn_close(conn);
@@ -332,25 +417,39 @@ void upstream_transport_init(struct upstream_server *server, struct transport *t
     transport_init_plain(transport, base, fd, callback, arg);
 }
 
-static void conn_new(struct upstream_server *server, struct exchange *x, int fd,
+static void conn_new(struct upstream_server *server, const struct purpose *purpose, int fd,
                      const struct addr *addr, size_t addrs_left)
 {
+    struct engine *engine = server->group->engine;
     struct upstream_conn *conn = xcalloc(1, sizeof *conn);
-    conn->engine = x->engine;
+    conn->engine = engine;
     conn->server = server;
     conn->addr = *addr;
     conn->addrs_left = addrs_left;
     server->open_count++;
-    take_exchange(conn, x);
-    stream_init(&conn->stream, &x->engine->buffers);
-    deadline_init(&conn->deadline, x->engine->base, deadline_passed, conn);
+    stream_init(&conn->stream, &engine->buffers);
+    deadline_init(&conn->deadline, engine->base, deadline_passed, conn);
     upstream_transport_init(server, &conn->stream.transport, fd, stream_ready, conn);
-    upstream_http1_attach(conn);
+    if (purpose->x != NULL) {
+        take_exchange(conn, purpose->x);
+        upstream_http1_attach(conn);
+    } else {
+        conn->http2 = purpose->http2;
+        conn->is_shared = true;
+        upstream_http2_attach(conn->http2, conn);
+        DL_APPEND(server->shared, conn);
+        tls_client_offer(&conn->stream.transport,
+                         server->group->config->config->protocol == PROTOCOL_HTTP2
+                             ? TLS_CLIENT_OFFERS_HTTP2
+                             : TLS_CLIENT_OFFERS_BOTH);
+    }
     upstream_conn_set_state(conn, UPSTREAM_CONNECTING);
     transport_want(&conn->stream.transport, false, true);
 }
 
-static void open_next(struct upstream_server *server, struct exchange *x, size_t addrs_left)
+/* False when no address is left to try: that it failed is told. */
+static bool open_next(struct upstream_server *server, const struct purpose *purpose,
+                      size_t addrs_left)
 {
     int error = 0;
     struct addr addr;
@@ -358,12 +457,13 @@ static void open_next(struct upstream_server *server, struct exchange *x, size_t
         int fd = -1;
         error = transport_connect(&addr, &fd);
         if (error == 0) {
-            conn_new(server, x, fd, &addr, addrs_left - 1);
-            return;
+            conn_new(server, purpose, fd, &addr, addrs_left - 1);
+            return true;
         }
         upstream_avoid_addr(server, &addr);
     }
-    connect_failed(server, x, UPSTREAM_NOT_SENT, strerrordesc_np(-error));
+    connect_failed(server, purpose, UPSTREAM_NOT_SENT, strerrordesc_np(-error));
+    return false;
 }
 
 /* At the limit, a kept connection makes room for a new one. */
@@ -374,13 +474,64 @@ static void make_room(struct upstream_server *server)
         upstream_conn_close(server->idle->prev); /* the oldest: the tail of the list */
 }
 
+/* Connections to it may turn out to be HTTP/2. */
+static bool may_be_http2(const struct upstream_server *server, const struct exchange *x)
+{
+    enum config_protocol protocol = server->group->config->config->protocol;
+    return !x->needs_http1 && (protocol == PROTOCOL_HTTP2 ||
+                               (protocol == PROTOCOL_AUTO && server->config->config->is_https));
+}
+
 void upstream_conn_open(struct upstream_server *server, struct exchange *x)
 {
+    bool is_http2 = may_be_http2(server, x);
+    struct purpose purpose = {.x = is_http2 ? NULL : x};
+    if (x->needs_http1 && server->group->config->config->protocol == PROTOCOL_HTTP2) {
+        upstream_attempt_failed(x, server, UPSTREAM_FINAL, OUTCOME_UPSTREAM_INVALID,
+                                "WebSocket, NTLM and Negotiate need HTTP/1.1: `protocol: auto`");
+        return;
+    }
     make_room(server);
+    if (is_http2) {
+        purpose.http2 = upstream_http2_new(server);
+        upstream_http2_join(purpose.http2, x);
+    }
+    bool is_opening = false;
     if (server->addr_count == 0)
-        connect_failed(server, x, UPSTREAM_NOT_SENT, "the name did not resolve");
+        connect_failed(server, &purpose, UPSTREAM_NOT_SENT, "the name did not resolve");
     else
-        open_next(server, x, server->addr_count);
+        is_opening = open_next(server, &purpose, server->addr_count);
+    if (!is_opening)
+        upstream_http2_free(purpose.http2);
+}
+
+static struct upstream_conn *find_shared(const struct upstream_server *server)
+{
+    for (struct upstream_conn *conn = server->shared; conn != NULL; conn = conn->next) {
+        bool is_open = conn->state == UPSTREAM_SHARED;
+        /* A server that chose HTTP/1.1 last time will do so again: each has its own then. */
+        if ((is_open || !server->chose_http1) && upstream_http2_has_room(conn->http2))
+            return conn;
+    }
+    return NULL;
+}
+
+bool upstream_may_share(const struct upstream_server *server)
+{
+    return find_shared(server) != NULL;
+}
+
+bool upstream_conn_share(struct upstream_server *server, struct exchange *x)
+{
+    struct upstream_conn *conn = x->needs_http1 ? NULL : find_shared(server);
+    if (conn != NULL)
+        upstream_http2_join(conn->http2, x);
+    return conn != NULL;
+}
+
+void upstream_conn_retire(struct upstream_conn *conn)
+{
+    upstream_http2_retire(conn->http2);
 }
 
 void upstream_conn_begin(struct upstream_conn *conn, struct exchange *x)

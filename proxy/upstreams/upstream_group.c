@@ -14,6 +14,7 @@
 #include "forward/headers.h"
 #include "upstreams/upstream.h"
 #include "upstreams/upstream_choice.h"
+#include "upstreams/upstream_http1.h"
 #include "upstreams/upstream_pause.h"
 #include "upstreams/upstream_probe.h"
 #include "upstreams/upstream_queue.h"
@@ -49,6 +50,8 @@ void upstream_group_clear(struct upstream_group *group)
         struct upstream_server *server = &group->servers[i];
         while (server->idle != NULL)
             upstream_conn_close(server->idle);
+        while (server->shared != NULL)
+            upstream_conn_close(server->shared);
         upstream_probe_free(server->probe);
         tls_client_session_clear(&server->session);
         free(server->addrs);
@@ -77,15 +80,23 @@ static void assign(struct exchange *x, struct upstream_server *server)
     if (x->headers_for != server->config)
         headers_for_upstream(x, str_of(server->config->host));
     x->headers_for = server->config;
+    if (upstream_conn_share(server, x))
+        return;
     /* Where a kept connection failed, others kept as long are likely to fail as well. */
     if (x->attempts > 1 || !upstream_conn_reuse(server, x))
         upstream_conn_open(server, x);
 }
 
+static enum upstream_choice choose(const struct exchange *x, struct upstream_server **ret_server)
+{
+    return upstream_choose(x->group, x->upstream_tried, x->needs_http1, clock_monotonic_ms(),
+                           ret_server);
+}
+
 void upstream_go_on(struct exchange *x)
 {
     struct upstream_server *server = NULL;
-    switch (upstream_choose(x->group, x->upstream_tried, clock_monotonic_ms(), &server)) {
+    switch (choose(x, &server)) {
     case UPSTREAM_CHOSEN:
         assign(x, server);
         return;
@@ -110,6 +121,8 @@ static void start(struct exchange *x)
         echo_start(x);
         return;
     }
+    x->needs_http1 = group->config->config->protocol != PROTOCOL_HTTP1 &&
+                     (x->upgrade_key.len > 0 || upstream_http1_is_login(x));
     struct upstream_conn *bound = x->connection->bound;
     if (bound != NULL && bound->server->group == group && bound->state == UPSTREAM_IDLE) {
         if (upstream_conn_is_quiet(bound)) {
@@ -156,7 +169,7 @@ static void log_retry(const struct exchange *x, const char *detail)
 static bool goes_elsewhere(struct exchange *x, const char *detail)
 {
     struct upstream_server *other = NULL;
-    switch (upstream_choose(x->group, x->upstream_tried, clock_monotonic_ms(), &other)) {
+    switch (choose(x, &other)) {
     case UPSTREAM_CHOSEN:
         log_retry(x, detail);
         assign(x, other);

@@ -54,6 +54,11 @@ static void go_down(struct upstream_server *server, uint64_t now_ms, const char 
     /* What is kept leads to where nobody answers. */
     while (server->idle != NULL)
         upstream_conn_close(server->idle);
+    struct upstream_conn *next;
+    for (struct upstream_conn *conn = server->shared; conn != NULL; conn = next) {
+        next = conn->next;
+        upstream_conn_retire(conn);
+    }
 }
 
 static void go_up(struct upstream_server *server, const char *reason)

@@ -41,6 +41,11 @@ static bool has_connection_login(const struct http_fields *fields, struct str na
     return false;
 }
 
+bool upstream_http1_is_login(const struct exchange *x)
+{
+    return has_connection_login(&x->request.fields, STR("Authorization"));
+}
+
 /* RFC 9110 section 9.2.2: what was sent is repeated only when doing it twice is doing it once, and
  * only before anything of an answer was seen. A connection that carries a login is never replaced:
  * the request means something else elsewhere. */
@@ -51,8 +56,7 @@ static bool may_repeat(const struct upstream_conn *conn)
         return false;
     if (conn->stream.bytes_written > 0 && !http_method_is_idempotent(x->request.method_id))
         return false;
-    return conn->bound_to == NULL &&
-           !has_connection_login(&x->request.fields, STR("Authorization"));
+    return conn->bound_to == NULL && !upstream_http1_is_login(x);
 }
 
 static enum upstream_failure failure_of(const struct upstream_conn *conn, enum outcome outcome)
@@ -187,7 +191,7 @@ void upstream_http1_begin(struct upstream_conn *conn)
 static void bind_if_login(struct upstream_conn *conn, const struct http_response *response)
 {
     struct exchange *x = conn->exchange;
-    if (has_connection_login(&x->request.fields, STR("Authorization")) ||
+    if (upstream_http1_is_login(x) ||
         (response->status == 401 &&
          has_connection_login(&response->fields, STR("WWW-Authenticate"))))
         upstream_conn_bind(conn, x->connection);

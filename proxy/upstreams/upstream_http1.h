@@ -8,6 +8,8 @@
 
 #include "upstreams/upstream.h"
 
+/* The request carries NTLM or Negotiate, which authenticate the connection it comes over. */
+bool upstream_http1_is_login(const struct exchange *x);
 /* Makes the connection the upstream side of its exchange. */
 void upstream_http1_attach(struct upstream_conn *conn);
 /* The connection is established: queues the head of its exchange. The client side's turn, which

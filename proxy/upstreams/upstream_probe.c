@@ -16,8 +16,10 @@
 #include "core/stream.h"
 #include "http/http1_parse.h"
 #include "http/http1_write.h"
+#include "tls/tls_transport.h"
 #include "upstreams/upstream.h"
 #include "upstreams/upstream_health.h"
+#include "upstreams/upstream_probe_http2.h"
 #include "upstreams/upstream_resolve.h"
 
 /* However long the interval, the first probe comes within this. */
@@ -37,6 +39,7 @@ struct upstream_probe {
     struct deadline deadline; /* else */
     struct stream stream;     /* else */
     struct arena arena;       /* else */
+    struct probe_http2 *http2; /* owned; NULL: HTTP/1.1, or it does not ask */
     struct addr addr;
 };
 
@@ -63,6 +66,8 @@ static void stop(struct upstream_probe *probe)
         return;
     probe->state = PROBE_WAITING;
     deadline_stop(&probe->deadline);
+    probe_http2_free(probe->http2);
+    probe->http2 = NULL;
     if (probe->stream.transport.tls != NULL)
         transport_shutdown(&probe->stream.transport);
     stream_clear(&probe->stream);
@@ -98,6 +103,9 @@ static void add(struct upstream_probe *probe, struct http_fields *fields, struct
 
 static void send_on(struct upstream_probe *probe)
 {
+    struct buf *buf;
+    while (probe->http2 != NULL && (buf = probe_http2_pull(probe->http2)) != NULL)
+        stream_put_buf(&probe->stream, buf);
     if (stream_flush(&probe->stream) == TRANSPORT_ERROR) {
         done(probe, "closed while the probe was sent");
         return;
@@ -110,6 +118,12 @@ static void ask(struct upstream_probe *probe)
     struct http_fields fields = {0};
     probe->state = PROBE_ASKING;
     deadline_set(&probe->deadline, config_of(probe)->timeouts.response);
+    if (settings(probe)->protocol == PROTOCOL_HTTP2) {
+        probe->http2 = probe_http2_new(probe->server, str_of(settings(probe)->health_path.text),
+                                       &probe->arena);
+        send_on(probe);
+        return;
+    }
     add(probe, &fields, STR("Host"), probe->server->config->host);
     add(probe, &fields, STR("User-Agent"), "mtls-proxy");
     add(probe, &fields, STR("Connection"), "close");
@@ -156,12 +170,28 @@ static bool take_head(struct upstream_probe *probe)
     return false;
 }
 
+static void take_http2(struct upstream_probe *probe)
+{
+    struct str input = stream_input(&probe->stream);
+    probe_http2_feed(probe->http2, input);
+    stream_consume(&probe->stream, input.len);
+    if (probe_http2_status(probe->http2) != 0)
+        judge(probe, probe_http2_status(probe->http2));
+    else if (probe_http2_problem(probe->http2) != NULL)
+        done(probe, probe_http2_problem(probe->http2));
+    else
+        send_on(probe);
+}
+
 static void read_on(struct upstream_probe *probe)
 {
     switch (stream_fill(&probe->stream)) {
     case TRANSPORT_OK:
-        while (take_head(probe))
-            continue;
+        if (probe->http2 != NULL)
+            take_http2(probe);
+        else
+            while (take_head(probe))
+                continue;
         break;
     case TRANSPORT_AGAIN:
         break;
@@ -176,13 +206,22 @@ static void read_on(struct upstream_probe *probe)
 
 /* ---- connecting --------------------------------------------------------------------------- */
 
+static void ask_if_agreed(struct upstream_probe *probe)
+{
+    if (settings(probe)->protocol == PROTOCOL_HTTP2 &&
+        !tls_transport_is_http2(&probe->stream.transport))
+        done(probe, "the server does not agree to HTTP/2 (ALPN)");
+    else
+        ask(probe);
+}
+
 static void shake(struct upstream_probe *probe)
 {
     enum transport_result result = transport_handshake(&probe->stream.transport);
     if (result == TRANSPORT_AGAIN)
         transport_want(&probe->stream.transport, true, false);
     else if (result == TRANSPORT_OK)
-        ask(probe);
+        ask_if_agreed(probe);
     else
         done(probe,
              arena_printf(&probe->arena, "TLS: %s", transport_error(&probe->stream.transport)).ptr);
@@ -256,6 +295,8 @@ static void begin(void *arg)
     arena_init(&probe->arena, &engine->buffers);
     stream_init(&probe->stream, &engine->buffers);
     upstream_transport_init(server, &probe->stream.transport, fd, stream_ready, probe);
+    if (settings(probe)->protocol == PROTOCOL_HTTP2)
+        tls_client_offer(&probe->stream.transport, TLS_CLIENT_OFFERS_HTTP2);
     deadline_set(&probe->deadline, config_of(probe)->timeouts.connect);
     transport_want(&probe->stream.transport, false, true);
 }

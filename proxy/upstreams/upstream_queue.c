@@ -89,7 +89,8 @@ static void woken(evutil_socket_t fd, short what, void *arg)
     uint64_t now_ms = clock_monotonic_ms();
     size_t waiting = group->queue_len;
     while (waiting-- > 0 && group->queue != NULL) {
-        if (upstream_all_busy(group, group->queue->x->upstream_tried, now_ms))
+        const struct exchange *x = group->queue->x;
+        if (upstream_all_busy(group, x->upstream_tried, x->needs_http1, now_ms))
             break;
         start_oldest(group);
     }

@@ -141,6 +141,11 @@ static void close_gone(struct upstream_server *server, const struct resolved *re
         if (!contains(resolved, &conn->addr))
             upstream_conn_close(conn);
     }
+    for (struct upstream_conn *conn = server->shared; conn != NULL; conn = next) {
+        next = conn->next;
+        if (!contains(resolved, &conn->addr))
+            upstream_conn_retire(conn);
+    }
 }
 
 static bool is_news(const struct upstream_server *server)

@@ -47,7 +47,7 @@ static void prepare(struct fixture *f, enum config_balance balance)
 static char choose(struct fixture *f, const bool *tried, uint64_t now_ms)
 {
     struct upstream_server *server = NULL;
-    switch (upstream_choose(&f->group, tried, now_ms, &server)) {
+    switch (upstream_choose(&f->group, tried, false, now_ms, &server)) {
     case UPSTREAM_CHOSEN:
         return (char)('a' + (server - f->live));
     case UPSTREAM_ALL_BUSY:
@@ -123,10 +123,10 @@ START_TEST(a_full_server_is_passed_over_and_all_full_is_busy)
         f.live[i].open_count = 2;
     }
     expect(&f, NULL, 0, "*");
-    ck_assert(upstream_all_busy(&f.group, NULL, 0));
+    ck_assert(upstream_all_busy(&f.group, NULL, false, 0));
     f.live[1].idle_count = 1; /* can be used, or make room */
     expect(&f, NULL, 0, "bb");
-    ck_assert(!upstream_all_busy(&f.group, NULL, 0));
+    ck_assert(!upstream_all_busy(&f.group, NULL, false, 0));
     f.live[1].idle_count = 0;
     f.live[2].open_count = 1;
     expect(&f, NULL, 0, "c");
