@@ -171,12 +171,12 @@ struct exchange {
     bool response_started;
     bool response_ended; /* all of it was handed to the client side */
     bool discard_body;   /* refused: what is left of the request is read and dropped */
-    bool needs_http1;    /* towards the server: WebSocket, a login of the connection, or it said so */
-    bool is_early;       /* the server answered, and closes, before it had the body */
-    bool is_deaf;        /* what the client still sends is not looked at any more */
-    bool must_close;     /* the connection cannot be used after this exchange */
-    bool is_aborted;     /* the response broke off */
-    bool is_finished;    /* logged; only the memory is left */
+    bool needs_http1; /* towards the server: WebSocket, a login of the connection, or it said so */
+    bool is_early;    /* the server answered, and closes, before it had the body */
+    bool is_deaf;     /* what the client still sends is not looked at any more */
+    bool must_close;  /* the connection cannot be used after this exchange */
+    bool is_aborted;  /* the response broke off */
+    bool is_finished; /* logged; only the memory is left */
     char id[ENGINE_REQUEST_ID_SIZE];
 };
 

@@ -129,14 +129,18 @@ struct http2_stream *http2_client_request(struct http2_client *client,
     return stream;
 }
 
+size_t http2_client_streams_max(const struct http2_client *client)
+{
+    uint32_t most = nghttp2_session_get_remote_settings(client->conn.session,
+                                                        NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    return most < client->streams_max ? most : client->streams_max;
+}
+
 size_t http2_client_room(const struct http2_client *client)
 {
-    nghttp2_session *session = client->conn.session;
     if (http2_client_is_leaving(client))
         return 0;
-    uint32_t most =
-        nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    most = most < client->streams_max ? most : client->streams_max;
+    size_t most = http2_client_streams_max(client);
     return most > client->conn.open ? most - client->conn.open : 0;
 }
 

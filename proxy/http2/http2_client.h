@@ -91,6 +91,8 @@ void http2_client_drain(struct http2_client *client);
 /* How many more requests may begin now: by the server's settings (100 before they came), by ours;
  * 0 after a GOAWAY of either side and when the numbers are used up. */
 size_t http2_client_room(const struct http2_client *client);
+/* How many may run at once, by the server's settings and by ours. */
+size_t http2_client_streams_max(const struct http2_client *client);
 /* No request may begin any more: close when http2_client_streams() is 0. */
 bool http2_client_is_leaving(const struct http2_client *client);
 /* The server takes an extended CONNECT (RFC 8441 section 3). */

@@ -35,7 +35,8 @@ enum upstream_state {
     UPSTREAM_CONNECTING, /* the TCP handshake; deadline: timeouts.connect */
     UPSTREAM_TLS,        /* the TLS handshake; what is left of the same deadline */
     UPSTREAM_BUSY,   /* carries an exchange; deadline: timeouts.response while the server is due */
-    UPSTREAM_SHARED, /* HTTP/2: carries any number; deadline: of the first overdue, keepalive.idle */
+    UPSTREAM_SHARED, /* HTTP/2: carries any number; deadline: of the first overdue, keepalive.idle
+                      */
     UPSTREAM_TUNNEL, /* one half of a tunnel; the client's deadline is for both */
     UPSTREAM_IDLE,   /* in the pool, or bound and waiting; deadline: keepalive.idle */
     UPSTREAM_CLOSED, /* on the engine's closing list */
@@ -68,9 +69,10 @@ struct upstream_server {
     size_t idle_count;
     struct upstream_conn *shared; /* those of HTTP/2, the ones that may become so included */
     bool chose_http1;             /* in its last handshake under `protocol: auto` */
-    size_t open_count;      /* connections, the idle and the bound ones included */
-    size_t active_count;    /* exchanges it has */
-    int64_t current_weight; /* smooth weighted round robin */
+    size_t streams_max;           /* at once on a connection, as it said last; 0: not yet */
+    size_t open_count;            /* connections, the idle and the bound ones included */
+    size_t active_count;          /* exchanges it has */
+    int64_t current_weight;       /* smooth weighted round robin */
     struct upstream_health health;
     struct tls_client_session session; /* of its last TLS connection */
     struct upstream_probe *probe;      /* owned; NULL: none are sent */
@@ -99,16 +101,16 @@ struct upstream_conn {
     enum upstream_state state;
     struct stream stream;
     struct deadline deadline;
-    struct exchange *exchange;   /* borrowed; NULL while idle, and with http2 */
+    struct exchange *exchange;    /* borrowed; NULL while idle, and with http2 */
     struct upstream_http2 *http2; /* owned: what it carries, or will; NULL: HTTP/1.1 */
-    struct connection *bound_to; /* carries this client's NTLM or Negotiate: never pooled */
+    struct connection *bound_to;  /* carries this client's NTLM or Negotiate: never pooled */
     struct http_response response;
     struct http1_body body;  /* of the response */
     struct str body_pending; /* decoded, offered, not yet taken; in stream.in */
     uint64_t requests;       /* begun on this connection */
     struct addr addr;        /* of the server: where it leads */
     size_t addrs_left;       /* further addresses to try when this one does not connect */
-    bool is_shared; /* on the server's list of those */
+    bool is_shared;          /* on the server's list of those */
     bool is_reused;
     bool is_trial; /* the server counts as down: this exchange finds out */
     bool is_running, must_run;

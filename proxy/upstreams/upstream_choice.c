@@ -10,7 +10,7 @@ struct candidates {
     const struct upstream_group *group;
     const bool *tried;
     uint64_t now_ms;
-    bool needs_own; /* a connection to itself */
+    bool needs_own;      /* a connection to itself */
     bool is_last_resort; /* no server is up: those that are down may be tried as well */
 };
 

@@ -1,7 +1,7 @@
 /* upstream_http2.h - exchanges that share a connection to a server over HTTP/2 (RFC 9113).
  *
- * It begins before the connection does: those that come meanwhile wait for it together, and go on to the
- * server's next address with it. Once it speaks HTTP/2 each of them is a stream.
+ * It begins before the connection does: those that come meanwhile wait for it together, and go on
+ * to the server's next address with it. Once it speaks HTTP/2 each of them is a stream.
  *
  * SPDX-License-Identifier: MIT */
 #ifndef PROXY_UPSTREAMS_UPSTREAM_HTTP2_H
@@ -25,8 +25,8 @@ void upstream_http2_join(struct upstream_http2 *http2, struct exchange *x);
 
 /* The connection that is being made for it; NULL: none is. */
 void upstream_http2_attach(struct upstream_http2 *http2, struct upstream_conn *conn);
-/* No connection came about: upstream_attempt_failed() for all that wait, and with runs_clients their
- * clients' turns. reason is copied. */
+/* No connection came about: upstream_attempt_failed() for all that wait, and with runs_clients
+ * their clients' turns. reason is copied. */
 void upstream_http2_fail(struct upstream_http2 *http2, enum upstream_failure failure,
                          const char *reason, bool runs_clients);
 /* The server chose HTTP/1.1. Takes out the exchange that has waited longest; there is one. */

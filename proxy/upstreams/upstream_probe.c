@@ -35,10 +35,10 @@ enum probe_state {
 struct upstream_probe {
     struct upstream_server *server;
     enum probe_state state;
-    struct deadline next;     /* while waiting */
-    struct deadline deadline; /* else */
-    struct stream stream;     /* else */
-    struct arena arena;       /* else */
+    struct deadline next;      /* while waiting */
+    struct deadline deadline;  /* else */
+    struct stream stream;      /* else */
+    struct arena arena;        /* else */
     struct probe_http2 *http2; /* owned; NULL: HTTP/1.1, or it does not ask */
     struct addr addr;
 };

@@ -17,8 +17,11 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
+import tlsclient
 import upstream as upstream_module
 from events import DEADLINE
+from h2client import Client
+from proxy import Proxy, configuration, site
 
 
 class Gone(Exception):
@@ -124,7 +127,7 @@ class Connection:
         self.h2 = h2.connection.H2Connection(h2.config.H2Configuration(
             client_side=False, header_encoding="utf-8", validate_outbound_headers=False,
             normalize_outbound_headers=False))
-        self.h2.local_settings.update(upstream.settings)
+        self.h2.local_settings = h2.settings.Settings(client=False, initial_values=upstream.settings)
         self.h2.initiate_connection()
         self.flush()
 
@@ -287,3 +290,41 @@ class Upstream(upstream_module.Upstream):
                 wrapped.close()
                 self._sockets.discard(wrapped)
                 self._changed.notify_all()
+
+
+def upstream_of(basics, server, protocol, **more):
+    servers = server if isinstance(server, list) else [server.url]
+    made = {"servers": [one if isinstance(one, dict) else {"url": one} for one in servers],
+            "protocol": protocol,
+            "tls": {"ca": basics.path("root.pem"), "server_name": "server.test"}}
+    made.update(more)
+    return made
+
+
+class Both:
+    """A proxy with one such upstream, and its server."""
+
+    def __init__(self, basics, protocol="http2", tls=False, server=None, top=None, **more):
+        self.basics = basics
+        how = dict(server or {})
+        if tls:
+            how["certificate"] = basics.path("server.pem")
+        self.server = Upstream(**how)
+        made = configuration(site(basics, upstream="group"),
+                             upstreams={"group": upstream_of(basics, self.server, protocol, **more)},
+                             **(top or {}))
+        made["log"]["error"]["level"] = "debug"
+        self.proxy = Proxy(made)
+
+    def client(self):
+        return Client(self.proxy, self.basics.alice)
+
+    def http1(self):
+        return tlsclient.connect(self.proxy, self.basics.alice)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.proxy.__exit__(*what)
+        self.server.__exit__(*what)
