@@ -6,7 +6,9 @@
 #include "exchange/body_buffer.h"
 #include "exchange/exchange.h"
 #include "exchange/exchange_begin.h"
+#include "explain/grpc_answer.h"
 #include "explain/refusal_log.h"
+#include "http/http1_write.h"
 #include "http/tunnel_upgrade.h"
 
 /* ---- streams of a turn -------------------------------------------------------------------- */
@@ -126,8 +128,17 @@ static void op_end_response(struct exchange *x)
 
 static void op_abort_response(struct exchange *x)
 {
+    struct client_stream *s = x->client;
     x->is_aborted = true;
-    client_stream_reset(x->client, HTTP2_INTERNAL_ERROR);
+    if (s->stream == NULL || s->page.len > 0 || !grpc_answer_is_due(x)) {
+        client_stream_reset(s, HTTP2_INTERNAL_ERROR);
+        return;
+    }
+    /* Messages have lengths of their own: the client sees that one is missing, and is told why. */
+    struct http_fields trailers = {0};
+    grpc_answer_add(x, x->outcome, str_of(http_status_text(outcome_info(x->outcome)->status)),
+                    &trailers);
+    http2_stream_end(s->stream, &trailers);
 }
 
 static void op_run(struct exchange *x)

@@ -11,6 +11,8 @@
 #include "explain/exchange_chain.h"
 #include "explain/fix.h"
 #include "explain/fix_facts.h"
+#include "explain/grpc_answer.h"
+#include "http/http1_write.h"
 #include "tls/tls_transport.h"
 
 /* What follows is served before a site was found, too: by the rules of the site that the
@@ -250,11 +252,56 @@ static void add_caching(struct exchange *x, unsigned status, bool is_private)
         http_fields_add(fields, &x->arena, STR("Cache-Control"), STR("no-store"));
 }
 
+/* In one line: what happened, and with tells_why the reason and what would help. */
+static struct str grpc_message(struct exchange *x, enum outcome outcome, bool tells_why)
+{
+    const struct outcome_info *info = outcome_info(outcome);
+    struct text text = {0};
+    if (!tells_why) {
+        text_addf(&text, "%s (request %s)", http_status_text(info->status), x->id);
+    } else {
+        struct fix_list fixes = {0};
+        text_addf(&text, "%u.%u %s: %s", info->status, info->substatus, info->reason,
+                  x->detail != NULL ? x->detail : info->message);
+        if (x->site != NULL) {
+            const struct fix_facts fix_facts = fix_facts_of(x, outcome);
+            fix_make(&fix_facts, &fixes);
+        }
+        for (size_t i = 0; i < fixes.count; i++)
+            text_addf(&text, "%s%s", i == 0 ? " Fix: " : "; ", fixes.items[i].text);
+        fix_clear(&fixes);
+    }
+    struct str message = arena_copy(&x->arena, text_str(&text));
+    text_clear(&text);
+    return message;
+}
+
+static void add_date(struct exchange *x)
+{
+    char date[CLOCK_TEXT_SIZE];
+    http_fields_add(&x->response.fields, &x->arena, STR("Date"),
+                    arena_copy(&x->arena, clock_format_http(clock_wall_s(), date)));
+}
+
+/* The head is all of it: gRPC calls that Trailers-Only. */
+static void make_grpc(struct exchange *x, enum outcome outcome, bool tells_why)
+{
+    x->response = (struct http_response){
+        .status = outcome_info(outcome)->status, .minor = 1, .keep_alive = true};
+    add_date(x);
+    http_fields_add(&x->response.fields, &x->arena, STR("Content-Type"), STR("application/grpc"));
+    grpc_answer_add(x, outcome, grpc_message(x, outcome, tells_why), &x->response.fields);
+}
+
 struct str error_page_make(struct exchange *x, enum outcome outcome)
 {
     const struct config_errors *settings = settings_of(x);
     unsigned status = outcome_info(outcome)->status;
     bool tells_why = is_detailed(x, settings);
+    if (grpc_answer_is_due(x)) {
+        make_grpc(x, outcome, tells_why);
+        return (struct str){NULL, 0};
+    }
     struct page page = tells_why ? detailed_page(x, outcome) : custom_page(x, settings, outcome);
     bool has_body = x->request.method_id != HTTP_HEAD || x->request.method.len == 0;
     x->response = (struct http_response){
@@ -264,9 +311,7 @@ struct str error_page_make(struct exchange *x, enum outcome outcome)
         .keep_alive = true,
     };
     struct http_fields *fields = &x->response.fields;
-    char date[CLOCK_TEXT_SIZE];
-    http_fields_add(fields, &x->arena, STR("Date"),
-                    arena_copy(&x->arena, clock_format_http(clock_wall_s(), date)));
+    add_date(x);
     http_fields_add(fields, &x->arena, STR("Content-Type"), str_of(page.media_type));
     http_fields_add(fields, &x->arena, STR("X-Content-Type-Options"), STR("nosniff"));
     if (page.is_negotiated)
