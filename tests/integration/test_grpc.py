@@ -52,7 +52,7 @@ class Service(grpc.GenericRpcHandler):
         yield from requests
 
     def fails(self, request, context):
-        context.abort(Code.FAILED_PRECONDITION, "not today: 100 %, ü")
+        context.abort(Code.FAILED_PRECONDITION, "not today: 100 %, \u00fc")
 
     def waits(self, request, context):
         context.add_callback(self.cancelled.set)
@@ -149,7 +149,7 @@ def test_both_streams_at_once(channel):
 
 def test_a_status_of_the_server(channel):
     assert failure(channel.unary_unary("/t/Fails"), b"") == (Code.FAILED_PRECONDITION,
-                                                            "not today: 100 %, ü")
+                                                            "not today: 100 %, \u00fc")
     assert failure(channel.unary_unary("/t/Nothing"), b"")[0] == Code.UNIMPLEMENTED
 
 

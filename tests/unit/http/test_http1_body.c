@@ -274,6 +274,37 @@ START_TEST(bounds_what_it_drops)
 }
 END_TEST
 
+START_TEST(keeps_trailers_however_they_arrive)
+{
+    static const struct str BODY = {"3\r\nabc\r\n0\r\nX-A:  one \r\nx-b:\r\n\r\nrest", 35};
+    for (size_t step = 1; step <= BODY.len; step++) {
+        struct buf_pool pool;
+        struct arena arena;
+        struct text payload = {0};
+        struct http1_body body;
+        size_t consumed;
+        buf_pool_init(&pool, 0);
+        arena_init(&arena, &pool);
+        http1_body_init(&body, CHUNKED, 0);
+        http1_body_keep_trailers(&body, &arena, 2);
+        ck_assert(decode(&body, BODY, step, &payload, &consumed) == HTTP1_BODY_END);
+        ck_assert_uint_eq(consumed, BODY.len - 4);
+        ck_assert_uint_eq(body.trailers.count, 2);
+        ck_assert(str_equal(body.trailers.items[0].name, STR("X-A")));
+        ck_assert(str_equal(body.trailers.items[0].value, STR("one")));
+        ck_assert(str_equal(body.trailers.items[1].name, STR("x-b")));
+        ck_assert_uint_eq(body.trailers.items[1].value.len, 0);
+        http1_body_init(&body, CHUNKED, 0);
+        http1_body_keep_trailers(&body, &arena, 1);
+        ck_assert(decode(&body, BODY, step, &payload, &consumed) == HTTP1_BODY_BAD);
+        ck_assert(body.reason == HTTP1_TOO_MANY_FIELDS);
+        text_clear(&payload);
+        arena_clear(&arena);
+        buf_pool_clear(&pool);
+    }
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
     Suite *suite = suite_create("http1_body");
@@ -284,6 +315,7 @@ Suite *unit_suite(void)
     tcase_add_test(tcase, takes_a_body_by_length_or_until_the_close);
     tcase_add_test(tcase, keeps_the_limit_to_the_byte);
     tcase_add_test(tcase, bounds_what_it_drops);
+    tcase_add_test(tcase, keeps_trailers_however_they_arrive);
     suite_add_tcase(suite, tcase);
     return suite;
 }
