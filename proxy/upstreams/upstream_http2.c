@@ -290,6 +290,9 @@ bool upstream_http2_has_room(const struct upstream_http2 *http2)
     size_t likely = server->streams_max > 0 ? server->streams_max : HTTP2_CLIENT_STREAMS;
     if (http2->client == NULL)
         return http2->waiting_count < likely;
+    /* What it allows is not known before its settings have come. */
+    if (!http2_client_is_confirmed(http2->client) && http2_client_streams(http2->client) >= likely)
+        return false;
     bool is_suspect = http2->is_suspect && http2_client_ping_since(http2->client) != 0;
     return !http2->is_retired && !is_suspect && http2_client_room(http2->client) > 0;
 }

@@ -1,7 +1,7 @@
 """The strictest reading of requests: whatever two servers could read differently is a Flaw.
 
 It knows only what mtls-proxy may send: HTTP/1.1, one framing field in its plain spelling, plain
-chunks without extensions and trailers, canonical paths.
+chunks without extensions, trailers that could stand in the head, canonical paths.
 
 SPDX-License-Identifier: MIT
 """
@@ -67,11 +67,16 @@ def read_head(data, at):
     check(not re.search(rb"%(00|2f|5c|(?![0-9a-f]{2}))", path, re.IGNORECASE),
           f"escape in {path!r}")
     check(version == b"HTTP/1.1", f"version {version!r}")
+    fields, at = read_fields(data, at)
+    return Message(method, target, fields), at
+
+
+def read_fields(data, at):
     fields = []
     while True:
         line, at = take_line(data, at)
         if not line:
-            return Message(method, target, fields), at
+            return fields, at
         name, colon, value = line.partition(b":")
         check(colon and TOKEN.match(name), f"field {line!r}")
         value = value.strip(b" ")
@@ -92,9 +97,8 @@ def read_chunks(data, at):
         check(data[at + size:at + size + 2] == b"\r\n", "chunk without its end")
         pieces.append(data[at:at + size])
         at += size + 2
-    line, at = take_line(data, at)
-    check(not line, f"trailer {line!r}")
-    return b"".join(pieces), at
+    trailers, at = read_fields(data, at)
+    return b"".join(pieces), trailers, at
 
 
 def read_request(data, at=0):
@@ -109,7 +113,12 @@ def read_request(data, at=0):
     check(len(lengths) + len(codings) <= 1, f"framing fields {lengths} {codings}")
     if codings:
         check(codings[0] == b"chunked", f"coding {codings[0]!r}")
-        message.body, at = read_chunks(data, at)
+        message.body, trailers, at = read_chunks(data, at)
+        for name, _ in trailers:
+            letters = re.sub(rb"[^a-z]", b"", name.lower())
+            check(letters not in (b"contentlength", b"transferencoding", b"host"),
+                  f"trailer {name!r}")
+        message.fields += trailers
     elif lengths:
         check(LENGTH.match(lengths[0]), f"length {lengths[0]!r}")
         size = int(lengths[0])
