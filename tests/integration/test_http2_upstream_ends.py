@@ -64,7 +64,7 @@ def test_an_answer_before_the_end_of_the_upload(both):
 
 
 def test_a_stream_that_is_not_answered_times_out_alone(basics):
-    with Both(basics, top={"timeouts": {"response": "2s"}}) as both, both.client() as client:
+    with Both(basics, top={"timeouts": {"response": "5s"}}) as both, both.client() as client:
         @both.server.h2_on("/never")
         def _(stream):
             stream.wait(lambda: False)
@@ -76,7 +76,7 @@ def test_a_stream_that_is_not_answered_times_out_alone(basics):
 
 def test_a_connection_that_is_dead_is_left(basics):
     """No answer to a request, then none to a PING: the next request has a connection of its own."""
-    top = {"timeouts": {"response": "1s", "connect": "1s"}}
+    top = {"timeouts": {"response": "5s", "connect": "5s"}}
     with Both(basics, top=top) as both, both.client() as client:
         assert client.wait(client.ask("/alive")).status == 200
         both.server.h2_connections[0].is_deaf = True
@@ -86,7 +86,7 @@ def test_a_connection_that_is_dead_is_left(basics):
 
 
 def test_ping_finds_a_dead_connection(basics):
-    top = {"timeouts": {"response": "1h", "connect": "1s"}}
+    top = {"timeouts": {"response": "1h", "connect": "2s"}}
     with Both(basics, top=top, keepalive={"ping": "1s"}) as both, both.client() as client:
         @both.server.h2_on("/silent")
         def _(stream):
