@@ -130,7 +130,7 @@ static void op_abort_response(struct exchange *x)
 {
     struct client_stream *s = x->client;
     x->is_aborted = true;
-    if (s->stream == NULL || s->page.len > 0 || !grpc_answer_is_due(x)) {
+    if (s->stream == NULL || !grpc_answer_may_follow(x)) {
         client_stream_reset(s, HTTP2_INTERNAL_ERROR);
         return;
     }

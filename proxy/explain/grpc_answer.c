@@ -14,16 +14,26 @@ enum grpc_status {
     GRPC_UNAUTHENTICATED = 16,
 };
 
-bool grpc_answer_is_due(const struct exchange *x)
+static bool is_grpc(const struct http_fields *fields)
 {
     static const struct str TYPE = {"application/grpc", 16};
-    if (!x->request.is_http2)
-        return false;
-    const struct http_field *type = http_fields_find(&x->request.fields, STR("Content-Type"));
+    const struct http_field *type = http_fields_find(fields, STR("Content-Type"));
     if (type == NULL || !str_starts_with_icase(type->value, TYPE))
         return false;
     struct str rest = str_skip(type->value, TYPE.len);
     return rest.len == 0 || rest.ptr[0] == '+' || rest.ptr[0] == ';' || rest.ptr[0] == ' ';
+}
+
+bool grpc_answer_is_due(const struct exchange *x)
+{
+    return x->request.is_http2 && is_grpc(&x->request.fields);
+}
+
+bool grpc_answer_may_follow(const struct exchange *x)
+{
+    bool is_open = x->response.body.kind == HTTP_BODY_CHUNKED ||
+                   x->response.body.kind == HTTP_BODY_UNTIL_CLOSE;
+    return is_open && grpc_answer_is_due(x) && is_grpc(&x->response.fields);
 }
 
 unsigned grpc_answer_status(enum outcome outcome)

@@ -18,6 +18,9 @@ struct exchange;
 /* The request is a gRPC call: over HTTP/2, of type application/grpc. gRPC-Web is not: it carries
  * its trailers in the body. */
 bool grpc_answer_is_due(const struct exchange *x);
+/* The answer that has begun may end with a status: it is one of gRPC, of a length that nobody has
+ * announced. */
+bool grpc_answer_may_follow(const struct exchange *x);
 /* 16 for a certificate or login that is missing or no good, 7 for what its owner may not do, 14 for
  * an upstream that is not there or broke off, else as gRPC translates the status of HTTP. */
 unsigned grpc_answer_status(enum outcome outcome);

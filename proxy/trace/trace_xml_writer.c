@@ -18,6 +18,12 @@ static void check(int result)
         abort();
 }
 
+/* libxml2's own BAD_CAST takes const away. */
+static const xmlChar *xml_text(const char *text)
+{
+    return (const xmlChar *)text;
+}
+
 /* XML 1.0 section 2.2 */
 static bool is_xml_char(uint32_t point)
 {
@@ -40,12 +46,12 @@ static const xmlChar *clean(struct trace_xml *xml, struct str value)
             text_add(out, str_make(value.ptr, len));
         value = str_skip(value, len == 0 ? 1 : len);
     }
-    return BAD_CAST out->ptr;
+    return xml_text(out->ptr);
 }
 
 static void start(struct trace_xml *xml, const char *element)
 {
-    check(xmlTextWriterStartElement(xml->writer, BAD_CAST element));
+    check(xmlTextWriterStartElement(xml->writer, xml_text(element)));
 }
 
 static void end(struct trace_xml *xml)
@@ -55,17 +61,17 @@ static void end(struct trace_xml *xml)
 
 static void attribute(struct trace_xml *xml, const char *name, struct str value)
 {
-    check(xmlTextWriterWriteAttribute(xml->writer, BAD_CAST name, clean(xml, value)));
+    check(xmlTextWriterWriteAttribute(xml->writer, xml_text(name), clean(xml, value)));
 }
 
 static void element(struct trace_xml *xml, const char *name, struct str value)
 {
-    check(xmlTextWriterWriteElement(xml->writer, BAD_CAST name, clean(xml, value)));
+    check(xmlTextWriterWriteElement(xml->writer, xml_text(name), clean(xml, value)));
 }
 
 static void element_number(struct trace_xml *xml, const char *name, uint64_t value)
 {
-    check(xmlTextWriterWriteFormatElement(xml->writer, BAD_CAST name, "%" PRIu64, value));
+    check(xmlTextWriterWriteFormatElement(xml->writer, xml_text(name), "%" PRIu64, value));
 }
 
 /* ---- the document ------------------------------------------------------------------------- */
@@ -81,7 +87,7 @@ void trace_xml_begin(struct trace_xml *xml, const struct trace_report *report)
                                      "<?xml-stylesheet type='text/xsl' href='freb.xsl'?>\n"
                                      "<!-- saved from url=(0014)about:internet -->\n"));
     check(xmlTextWriterSetIndent(xml->writer, 1));
-    check(xmlTextWriterSetIndentString(xml->writer, BAD_CAST " "));
+    check(xmlTextWriterSetIndentString(xml->writer, xml_text(" ")));
     start(xml, "failedRequest");
 }
 
@@ -118,8 +124,8 @@ static void add_system(struct trace_xml *xml, const struct trace_xml_event *even
     element_number(xml, "Version", 1);
     element_number(xml, "Level", event->level);
     element_number(xml, "Opcode", event->opcode);
-    check(
-        xmlTextWriterWriteFormatElement(xml->writer, BAD_CAST "Keywords", "0x%x", event->keywords));
+    check(xmlTextWriterWriteFormatElement(xml->writer, xml_text("Keywords"), "0x%x",
+                                          event->keywords));
     start(xml, "TimeCreated");
     attribute(xml, "SystemTime",
               clock_format_rfc3339_ms(report->began_ms + (int64_t)(xml->at_us / 1000), time));

@@ -141,6 +141,7 @@ enum upstream_failure {
     UPSTREAM_UNFIT,    /* ... because TLS failed: waiting would not help, another server may */
     UPSTREAM_STALE,    /* a kept connection was closed meanwhile: no fault of the server */
     UPSTREAM_LOST,     /* closed without an answer; the request may be repeated */
+    UPSTREAM_HTTP1,    /* the server wants it on HTTP/1.1, x->needs_http1 is set */
     UPSTREAM_FINAL,    /* the request must not be repeated */
 };
 /* An attempt failed and its connection is closed: the exchange goes to another server when that is
@@ -154,6 +155,8 @@ void upstream_attempt_failed(struct exchange *x, struct upstream_server *server,
 /* Hands the exchange to a connection that carries others as well, or will once it is there; false
  * when there is none with room, or it must not be. */
 bool upstream_conn_share(struct upstream_server *server, struct exchange *x);
+/* Connections that would make room for a new one, because nothing uses them. */
+size_t upstream_unused_count(const struct upstream_server *server);
 /* True when there is one with room. */
 bool upstream_may_share(const struct upstream_server *server);
 /* The server has one exchange more; returns whether that finds out if it is up again. */
@@ -183,6 +186,8 @@ void upstream_conn_close(struct upstream_conn *conn);
 void upstream_conn_retire(struct upstream_conn *conn);
 void upstream_conn_free(struct upstream_conn *conn);
 void upstream_conn_set_state(struct upstream_conn *conn, enum upstream_state state);
+/* More interim responses than any server has a reason to send. */
+#define UPSTREAM_INTERIM_MAX 32
 /* From now on only this client uses the connection. */
 void upstream_conn_bind(struct upstream_conn *conn, struct connection *client);
 /* True when it is sure that nothing came over an idle connection that no request asked for. */

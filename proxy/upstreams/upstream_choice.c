@@ -14,13 +14,14 @@ struct candidates {
     bool is_last_resort; /* no server is up: those that are down may be tried as well */
 };
 
-/* Idle connections do not count: one of them is used, or makes room. */
+/* What nothing uses does not count: it is used, or makes room. */
 static bool has_room(const struct upstream_server *server, bool needs_own)
 {
     size_t most = server->config->config->max_connections;
-    if (most == 0 || server->open_count - server->idle_count < most)
+    if (most == 0 || server->open_count < most)
         return true;
-    return !needs_own && upstream_may_share(server);
+    return server->open_count - upstream_unused_count(server) < most ||
+           (!needs_own && upstream_may_share(server));
 }
 
 static bool may_be_asked(const struct candidates *among, size_t i)

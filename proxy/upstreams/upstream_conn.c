@@ -258,7 +258,8 @@ static void begun(struct upstream_conn *conn)
         upstream_conn_set_state(conn, UPSTREAM_SHARED);
         upstream_http2_begin(conn->http2);
     } else if (server->group->config->config->protocol == PROTOCOL_HTTP2) {
-        fail(conn, "the server does not agree to HTTP/2 (ALPN)", conn->addrs_left);
+        fail(conn, "the server does not agree to HTTP/2 (ALPN): `protocol: auto`",
+             conn->addrs_left);
     } else {
         /* Who waited longest has the connection, the others begin anew. */
         struct upstream_http2 *waiting = take_http2(conn);
@@ -466,12 +467,29 @@ static bool open_next(struct upstream_server *server, const struct purpose *purp
     return false;
 }
 
+size_t upstream_unused_count(const struct upstream_server *server)
+{
+    size_t count = server->idle_count;
+    for (const struct upstream_conn *conn = server->shared; conn != NULL; conn = conn->next)
+        count += upstream_http2_is_unused(conn->http2);
+    return count;
+}
+
 /* At the limit, a kept connection makes room for a new one. */
 static void make_room(struct upstream_server *server)
 {
     size_t most = server->config->config->max_connections;
-    if (most > 0 && server->open_count >= most && server->idle != NULL)
+    if (most == 0 || server->open_count < most)
+        return;
+    if (server->idle != NULL) {
         upstream_conn_close(server->idle->prev); /* the oldest: the tail of the list */
+        return;
+    }
+    struct upstream_conn *conn = server->shared;
+    while (conn != NULL && !upstream_http2_is_unused(conn->http2))
+        conn = conn->next;
+    if (conn != NULL)
+        upstream_conn_close(conn);
 }
 
 /* Connections to it may turn out to be HTTP/2. */

@@ -187,6 +187,12 @@ static bool is_tried_again(struct exchange *x, struct upstream_server *server,
 {
     if (failure == UPSTREAM_FINAL)
         return false;
+    if (failure == UPSTREAM_HTTP1) { /* it is there, and may be asked again */
+        exchange_detach_upstream(x);
+        log_retry(x, detail);
+        upstream_go_on(x);
+        return true;
+    }
     if (failure != UPSTREAM_STALE && x->upstream_retries >= x->group->config->config->retries)
         return false;
     exchange_detach_upstream(x);

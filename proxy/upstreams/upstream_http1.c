@@ -232,9 +232,6 @@ static void change_protocol(struct upstream_conn *conn, const struct http_respon
         fail(conn, OUTCOME_UPSTREAM_INVALID, problem);
 }
 
-/* More of them than any server has a reason to send. */
-#define INTERIM_MAX 32
-
 /* Interim responses; 101 ends HTTP or the exchange. */
 static bool is_final(struct upstream_conn *conn, const struct http_response *response)
 {
@@ -243,7 +240,7 @@ static bool is_final(struct upstream_conn *conn, const struct http_response *res
         return true;
     if (response->status == 101)
         change_protocol(conn, response);
-    else if (++x->interim_responses > INTERIM_MAX)
+    else if (++x->interim_responses > UPSTREAM_INTERIM_MAX)
         fail(conn, OUTCOME_UPSTREAM_INVALID, "too many interim responses");
     else
         exchange_response_interim(x, response);

@@ -28,6 +28,38 @@ void upstream_http2_schedule(struct upstream_http2 *http2)
         event_active(&http2->turn, 0, 0);
 }
 
+/* ---- when the server is due ------------------------------------------------------------- */
+
+/* When the server will have kept the stream waiting for too long; UINT64_MAX: it is not its turn.
+ */
+static uint64_t due_at(const struct upstream_stream *s, uint64_t limit_ms)
+{
+    const struct exchange *x = s->exchange;
+    uint64_t blocked_ms = s->stream == NULL ? 0 : http2_stream_blocked_since(s->stream);
+    if (blocked_ms != 0)
+        return (blocked_ms > s->active_ms ? blocked_ms : s->active_ms) + limit_ms;
+    bool waits_for_client = s->stream == NULL || http2_stream_has_pending_body(s->stream) ||
+                            (!x->request_ended && !x->request_blocked);
+    return waits_for_client ? UINT64_MAX : s->active_ms + limit_ms;
+}
+
+static uint64_t earliest(const struct upstream_http2 *http2, uint64_t now_ms)
+{
+    const struct config_timeouts *timeouts = &config_of(http2)->timeouts;
+    uint64_t ping_ms = upstream_http2_settings(http2)->keepalive_ping_ms;
+    uint64_t since_ms = http2_client_ping_since(http2->client);
+    uint64_t next_ms = now_ms + timeouts->response;
+    for (const struct upstream_stream *s = http2->open; s != NULL; s = s->next) {
+        uint64_t at_ms = due_at(s, timeouts->response);
+        next_ms = at_ms < next_ms ? at_ms : next_ms;
+    }
+    if (since_ms != 0 && since_ms + timeouts->connect < next_ms)
+        next_ms = since_ms + timeouts->connect;
+    else if (since_ms == 0 && ping_ms > 0 && http2->heard_ms + ping_ms < next_ms)
+        next_ms = http2->heard_ms + ping_ms;
+    return next_ms > now_ms ? next_ms : now_ms + 1;
+}
+
 /* ---- turns -------------------------------------------------------------------------------- */
 
 /* The connection is gone; those it carried are due. reason: static, or of the transport. */
@@ -83,9 +115,12 @@ static void send_output(struct upstream_http2 *http2)
             stream_put_buf(stream, buf);
             count++;
         }
-        /* A server that answers and closes makes our write fail: its answer counts. */
-        if (stream_flush(stream) == TRANSPORT_ERROR && stream_fill(stream) != TRANSPORT_OK) {
-            lose(http2, "the upstream closed while requests were sent");
+        if (stream_flush(stream) == TRANSPORT_ERROR) {
+            /* A server that answers and closes makes our write fail: its answer counts. */
+            while (fill(http2))
+                continue;
+            if (upstream_http2_is_open(http2))
+                lose(http2, "the upstream closed while requests were sent");
             return;
         }
         has_more = !stream_has_output(stream) && is_free && count == BUFFERS_PER_SEND;
@@ -114,8 +149,6 @@ static void see_to_the_end(struct upstream_http2 *http2)
 
 static void arm(struct upstream_http2 *http2)
 {
-    const struct config_timeouts *timeouts = &config_of(http2)->timeouts;
-    uint64_t ping_ms = upstream_http2_settings(http2)->keepalive_ping_ms;
     struct deadline *deadline = &http2->conn->deadline;
     if (http2->open == NULL && http2_client_ping_since(http2->client) == 0) {
         if (!http2->is_idle)
@@ -125,14 +158,11 @@ static void arm(struct upstream_http2 *http2)
         return;
     }
     http2->is_idle = false;
+    /* What begins or moves meanwhile is due later. */
     if (http2->is_timed)
         return;
-    uint64_t in_ms = timeouts->response;
-    if (ping_ms > 0 && ping_ms < in_ms)
-        in_ms = ping_ms;
-    if (http2_client_ping_since(http2->client) != 0 && timeouts->connect < in_ms)
-        in_ms = timeouts->connect;
-    deadline_set(deadline, in_ms);
+    uint64_t now_ms = clock_monotonic_ms();
+    deadline_set(deadline, earliest(http2, now_ms) - now_ms);
     http2->is_timed = true;
 }
 
@@ -180,19 +210,6 @@ static void turn(evutil_socket_t fd, short what, void *arg)
 
 /* ---- deadlines ---------------------------------------------------------------------------- */
 
-/* When the server will have kept the stream waiting for too long; UINT64_MAX: it is not its turn.
- */
-static uint64_t due_at(const struct upstream_stream *s, uint64_t limit_ms)
-{
-    const struct exchange *x = s->exchange;
-    uint64_t blocked_ms = s->stream == NULL ? 0 : http2_stream_blocked_since(s->stream);
-    if (blocked_ms != 0)
-        return (blocked_ms > s->active_ms ? blocked_ms : s->active_ms) + limit_ms;
-    bool waits_for_client = s->stream == NULL || http2_stream_has_pending_body(s->stream) ||
-                            (!x->request_ended && !x->request_blocked);
-    return waits_for_client ? UINT64_MAX : s->active_ms + limit_ms;
-}
-
 static void stream_timed_out(struct upstream_stream *s)
 {
     struct upstream_http2 *http2 = s->http2;
@@ -215,23 +232,6 @@ static void see_to_pings(struct upstream_http2 *http2, uint64_t now_ms)
         http2_client_ping(http2->client);
 }
 
-static uint64_t earliest(const struct upstream_http2 *http2, uint64_t now_ms)
-{
-    const struct config_timeouts *timeouts = &config_of(http2)->timeouts;
-    uint64_t ping_ms = upstream_http2_settings(http2)->keepalive_ping_ms;
-    uint64_t since_ms = http2_client_ping_since(http2->client);
-    uint64_t next_ms = now_ms + timeouts->response;
-    for (const struct upstream_stream *s = http2->open; s != NULL; s = s->next) {
-        uint64_t at_ms = due_at(s, timeouts->response);
-        next_ms = at_ms < next_ms ? at_ms : next_ms;
-    }
-    if (since_ms != 0 && since_ms + timeouts->connect < next_ms)
-        next_ms = since_ms + timeouts->connect;
-    else if (since_ms == 0 && ping_ms > 0 && http2->heard_ms + ping_ms < next_ms)
-        next_ms = http2->heard_ms + ping_ms;
-    return next_ms > now_ms ? next_ms : now_ms + 1;
-}
-
 void upstream_http2_timeout(struct upstream_http2 *http2)
 {
     uint64_t now_ms = clock_monotonic_ms();
@@ -245,15 +245,7 @@ void upstream_http2_timeout(struct upstream_http2 *http2)
             stream_timed_out(s);
     }
     see_to_pings(http2, now_ms);
-    if (upstream_http2_is_open(http2)) {
-        deadline_set(&http2->conn->deadline, earliest(http2, now_ms) - now_ms);
-        http2->is_timed = true;
-    }
-    http2->is_running = true;
-    upstream_streams_tell(http2);
-    http2->is_running = false;
-    if (upstream_http2_is_open(http2))
-        upstream_http2_run(http2, false);
+    upstream_http2_run(http2, false);
 }
 
 /* ---- beginning and end -------------------------------------------------------------------- */
@@ -282,6 +274,11 @@ void upstream_http2_free(struct upstream_http2 *http2)
     (void)event_del(&http2->turn);
     http2_client_free(http2->client);
     free(http2);
+}
+
+bool upstream_http2_is_unused(const struct upstream_http2 *http2)
+{
+    return upstream_http2_is_open(http2) && http2->open == NULL;
 }
 
 bool upstream_http2_has_room(const struct upstream_http2 *http2)

@@ -16,6 +16,8 @@ struct upstream_http2 *upstream_http2_new(struct upstream_server *server);
 /* It must carry nothing any more; NULL is allowed. */
 void upstream_http2_free(struct upstream_http2 *http2);
 
+/* Established, and carries nothing now. */
+bool upstream_http2_is_unused(const struct upstream_http2 *http2);
 /* One more exchange may join. */
 bool upstream_http2_has_room(const struct upstream_http2 *http2);
 /* The exchange goes over it: at once, or when the connection is established. */

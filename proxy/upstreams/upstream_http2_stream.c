@@ -8,8 +8,6 @@
 #include "upstreams/upstream_health.h"
 #include "upstreams/upstream_http2_private.h"
 
-/* More of them than any server has a reason to send. */
-#define INTERIM_MAX 32
 /* A connection that was silent for so long is asked whether it still is one, together with the next
  * request. */
 #define PING_AFTER_MS 10000
@@ -225,7 +223,7 @@ static void on_interim(void *owner, struct http2_stream *stream,
     struct upstream_stream *s = http2_stream_user(stream);
     struct exchange *x = s->exchange;
     s->active_ms = clock_monotonic_ms();
-    if (++x->interim_responses > INTERIM_MAX)
+    if (++x->interim_responses > UPSTREAM_INTERIM_MAX)
         upstream_stream_fail(s, UPSTREAM_FINAL, OUTCOME_UPSTREAM_INVALID,
                              "too many interim responses");
     else
@@ -279,7 +277,9 @@ static const char *told_of(struct upstream_stream *s, uint32_t error, const char
     if (s->http2->lost != NULL)
         return arena_copy(arena, str_of(s->http2->lost)).ptr;
     if (!http2_client_is_confirmed(s->http2->client))
-        return arena_printf(arena, "the server does not speak HTTP/2: %s", detail).ptr;
+        return arena_printf(arena, "the server does not speak HTTP/2, set `protocol: http1`: %s",
+                            detail)
+            .ptr;
     return arena_printf(arena, "HTTP/2: %s (%s)", detail, http2_error_name(error)).ptr;
 }
 
@@ -289,8 +289,9 @@ static void repeat_on_http1(struct upstream_stream *s)
     struct exchange *x = s->exchange;
     bool can = upstream_http2_settings(s->http2)->protocol == PROTOCOL_AUTO && may_repeat(s, true);
     x->needs_http1 = can;
-    upstream_stream_fail(s, can ? UPSTREAM_STALE : UPSTREAM_FINAL, OUTCOME_UPSTREAM_INVALID,
-                         "HTTP/2: the server wants this request on HTTP/1.1 (HTTP_1_1_REQUIRED)");
+    upstream_stream_fail(s, can ? UPSTREAM_HTTP1 : UPSTREAM_FINAL, OUTCOME_UPSTREAM_INVALID,
+                         "the server wants this request on HTTP/1.1 (HTTP_1_1_REQUIRED): "
+                         "`protocol: auto`");
 }
 
 static void on_closed(void *owner, struct http2_stream *stream, uint32_t error, const char *detail)
@@ -343,7 +344,7 @@ const struct http2_client_ops upstream_stream_client_ops = {
  * an upload may do so for what is in it. */
 static bool is_servers_fault(const struct upstream_stream *s)
 {
-    if (s->has_head || s->failure == UPSTREAM_STALE || s->exchange->needs_http1)
+    if (s->has_head || s->failure == UPSTREAM_STALE || s->failure == UPSTREAM_HTTP1)
         return false;
     return s->outcome != OUTCOME_UPSTREAM_CLOSED ||
            (s->http2->conn->requests == 1 && s->exchange->request_body_sent == 0);

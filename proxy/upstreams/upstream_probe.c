@@ -210,7 +210,7 @@ static void ask_if_agreed(struct upstream_probe *probe)
 {
     if (settings(probe)->protocol == PROTOCOL_HTTP2 &&
         !tls_transport_is_http2(&probe->stream.transport))
-        done(probe, "the server does not agree to HTTP/2 (ALPN)");
+        done(probe, "the server does not agree to HTTP/2 (ALPN): `protocol: auto`");
     else
         ask(probe);
 }

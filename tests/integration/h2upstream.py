@@ -118,6 +118,7 @@ class Connection:
         self.streams = {}
         self.is_closed = False
         self.is_deaf = False  # answers nothing, not even PING
+        self.is_resetting = False
         self.goaway = None
         self.pings = 0
         self.by_hand = b""
@@ -155,14 +156,25 @@ class Connection:
         except OSError:
             pass
 
+    def close_with_reset(self):
+        """Once what waits has been sent, which a reset would otherwise overtake."""
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with self.changed:
+            self.is_resetting = True
+            self.flush()
+
     def serve(self):
         try:
             while True:
                 with self.changed:
                     data = self.by_hand + self.h2.data_to_send()
                     self.by_hand = b""
+                    is_last = self.is_resetting
                 if data and not self.is_deaf:
                     self.sock.sendall(data)
+                if is_last:
+                    self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                    return
                 self._wait()
                 if not self._read():
                     return

@@ -18,7 +18,7 @@ import tlsclient
 from events import DEADLINE, Lines
 from proxy import BINARY, Proxy, binary_for_all, configuration, run, site
 
-COMMANDS = ["run", "check", "explain", "init", "pki", "echo", "version"]
+COMMANDS = ["run", "check", "explain", "init", "pki", "echo", "schema", "version"]
 
 
 @pytest.fixture

@@ -189,6 +189,20 @@ def test_the_status_of_http_stays(basics, proxy):
         assert answer.status == 403 and answer.header("grpc-status") is None
 
 
+@pytest.mark.parametrize("fields", [[("content-type", "text/html")], [
+    ("content-type", "application/grpc"), ("content-length", "10")]])
+def test_what_cannot_have_a_status_behind_it_is_cut_off(basics, fields):
+    with h2upstream.Both(basics) as both, both.client() as client:
+        @both.server.h2_on("/t/Page")
+        def _(stream):
+            stream.respond(200, fields)
+            stream.send(b"half")
+            stream.abort()
+        answer = client.wait(client.ask("/t/Page", "POST", b"", fields=[
+            ("content-type", "application/grpc")]))
+        assert answer.reset is not None and not answer.trailers
+
+
 def test_an_upstream_that_breaks_off_is_told_behind_the_body(basics):
 
     with h2upstream.Both(basics) as both, both.client() as client:

@@ -464,6 +464,25 @@ def test_a_login_of_the_connection_goes_over_http1(basics):
         assert [one.path for one in both.server.requests] == ["/login"]
 
 
+def test_a_shared_connection_makes_room_for_one_that_is_not(basics):
+    """max_connections: 1, and the one there is carries HTTP/2 that nobody uses now."""
+    with h2upstream.Upstream(basics.path("server.pem")) as server:
+        made = upstream_of(basics, [{"url": server.url, "max_connections": 1}], "auto")
+        with Proxy(configuration(site(basics, upstream="group"), upstreams={"group": made},
+                                 timeouts={"queue": "1h"})) as proxy:
+            with Client(proxy, basics.alice) as client:
+                @server.h2_on("/old")
+                def _(stream):
+                    stream.abort(ERRORS.HTTP_1_1_REQUIRED)
+                assert client.wait(client.ask("/shared")).status == 200
+                login = [("authorization", "NTLM TlRMTVNT")]
+                assert client.wait(client.ask("/login", fields=login)).status == 200
+            with Client(proxy, basics.alice) as client:
+                assert client.wait(client.ask("/shared")).status == 200
+                assert client.wait(client.ask("/old")).status == 200
+            assert [one.path for one in server.requests] == ["/login", "/old"]
+
+
 def test_a_login_of_the_connection_is_refused_where_all_share(basics):
     with Both(basics, "http2") as both, both.client() as client:
         answer = client.wait(client.ask("/login", fields=[("authorization", "Negotiate YII=")]))

@@ -63,6 +63,28 @@ def test_an_answer_before_the_end_of_the_upload(both):
         assert client.read_response().status == 413
 
 
+def test_an_answer_counts_though_the_server_has_closed(basics):
+    """It answers while the request is still being sent, and resets the connection."""
+    with Both(basics) as both, both.client() as client:
+        @both.server.h2_on("/gone")
+        def _(stream):
+            stream.wait(lambda: stream.body)
+            stream.reply(403, b"no")
+            stream.connection.close_with_reset()
+        stream = client.ask("/gone", "POST", end=False)
+        client.send(stream, b"x" * 60000, end=True)
+        answer = client.wait(stream)
+        assert (answer.status, answer.body) == (403, b"no")
+
+
+def test_nothing_is_kept_where_nothing_is_to_be(basics):
+    with Both(basics, keepalive={"connections": 0}) as both, both.client() as client:
+        for count in range(1, 4):
+            assert client.wait(client.ask("/once")).status == 200
+            both.server.wait_connections(0)
+            assert both.server.connections == count
+
+
 def test_a_stream_that_is_not_answered_times_out_alone(basics):
     with Both(basics, top={"timeouts": {"response": "5s"}}) as both, both.client() as client:
         @both.server.h2_on("/never")
